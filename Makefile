@@ -1,0 +1,37 @@
+# Every target works on every module of go.work. Run `make` for the list.
+
+GO       ?= go
+FUZZTIME ?= 10s
+BENCH    ?= .
+COUNT    ?= 1
+
+modules  := $(patsubst $(CURDIR)%,.%,$(shell $(GO) list -m -f '{{.Dir}}'))
+packages := $(addsuffix /...,$(modules))
+
+# Runs a command with a Postgres for its tests: the one in PASTTENSE_TEST_DATABASE_URL, installed programs, or Docker.
+testdb := $(GO) run ./tools/testdb --
+
+# The pinned linter, built on first use and kept in Go's build cache. It lints each module as its users see it, without the workspace.
+golangci-lint = $$(cd tools/lint && GOWORK=off $(GO) tool -n golangci-lint)
+in-each-module = tool="$(golangci-lint)" && for module in $(modules); do (cd $$module && GOWORK=off "$$tool"
+
+.PHONY: help test lint fmt fuzz bench
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+# Not from the cache: many tests race at random, and those of internal/archtest look at files that the cache does not watch.
+test: ## Run all tests of all modules, with the race detector, on a real Postgres
+	$(testdb) $(GO) test -race -count=1 $(TESTFLAGS) $(packages)
+
+lint: ## Lint all modules
+	@$(in-each-module) run ./...) || exit 1; done
+
+fmt: ## Format all modules
+	@$(in-each-module) fmt ./...) || exit 1; done
+
+fuzz: ## Run every fuzz target for FUZZTIME (10s)
+	@$(testdb) ./tools/fuzz $(FUZZTIME) $(packages)
+
+bench: ## Run the benchmarks that match BENCH (.), each COUNT (1) times
+	$(testdb) $(GO) test -run '^$$' -bench '$(BENCH)' -benchmem -count $(COUNT) ./bench/...
