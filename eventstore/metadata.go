@@ -1,0 +1,98 @@
+package eventstore
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"unicode/utf8"
+)
+
+// MaxMetadataBytes is the greatest size of an event's metadata: its names and values together, in bytes.
+const MaxMetadataBytes = 64 << 10
+
+// Metadata tells why an event came about. All strings are valid UTF-8. The JSON form is how backends store it.
+type Metadata struct {
+	// CorrelationID is the same for everything that one request caused, however indirectly.
+	CorrelationID string `json:"correlation_id,omitempty"`
+	// CausationID is the ID of the event or command that caused this one.
+	CausationID string `json:"causation_id,omitempty"`
+	// Actor is who asked for it, in the user's own terms.
+	Actor string `json:"actor,omitempty"`
+	// TraceParent is the trace context, in the form of W3C Trace Context's traceparent header.
+	TraceParent string `json:"traceparent,omitempty"`
+	// Values are the user's own keys. An empty map is stored and read as nil.
+	Values map[string]string `json:"values,omitempty"`
+}
+
+type metadataKey struct{}
+
+// WithMetadata returns a context that sets metadata for everything that is appended under it. What an event says of
+// itself goes before what the context says, and an inner WithMetadata before an outer one, field by field and key by
+// key.
+func WithMetadata(ctx context.Context, metadata Metadata) context.Context {
+	return context.WithValue(ctx, metadataKey{}, metadata.withDefaults(MetadataFrom(ctx)))
+}
+
+// MetadataFrom returns what [WithMetadata] set, and zero metadata where it set nothing.
+func MetadataFrom(ctx context.Context) Metadata {
+	metadata, _ := ctx.Value(metadataKey{}).(Metadata)
+	return metadata
+}
+
+// IsZero reports whether the metadata says nothing.
+func (m Metadata) IsZero() bool {
+	return m.CorrelationID == "" && m.CausationID == "" && m.Actor == "" && m.TraceParent == "" && len(m.Values) == 0
+}
+
+// withDefaults completes m with what defaults says, in a map of its own.
+func (m Metadata) withDefaults(defaults Metadata) Metadata {
+	m.CorrelationID = firstNonEmpty(m.CorrelationID, defaults.CorrelationID)
+	m.CausationID = firstNonEmpty(m.CausationID, defaults.CausationID)
+	m.Actor = firstNonEmpty(m.Actor, defaults.Actor)
+	m.TraceParent = firstNonEmpty(m.TraceParent, defaults.TraceParent)
+	if len(m.Values) == 0 && len(defaults.Values) == 0 {
+		m.Values = nil
+		return m
+	}
+	values := make(map[string]string, len(m.Values)+len(defaults.Values))
+	maps.Copy(values, defaults.Values)
+	maps.Copy(values, m.Values)
+	m.Values = values
+	return m
+}
+
+func (m Metadata) validate() error {
+	size := 0
+	check := func(field, s string) error {
+		if !utf8.ValidString(s) {
+			return fmt.Errorf("%w: metadata %s %q is not valid UTF-8", ErrInvalid, field, s)
+		}
+		size += len(s)
+		return nil
+	}
+	fields := [][2]string{
+		{"CorrelationID", m.CorrelationID},
+		{"CausationID", m.CausationID},
+		{"Actor", m.Actor},
+		{"TraceParent", m.TraceParent},
+	}
+	for key, value := range m.Values {
+		fields = append(fields, [2]string{"key", key}, [2]string{"value", value})
+	}
+	for _, field := range fields {
+		if err := check(field[0], field[1]); err != nil {
+			return err
+		}
+	}
+	if size > MaxMetadataBytes {
+		return fmt.Errorf("%w: metadata is %d bytes, the limit is %d", ErrInvalid, size, MaxMetadataBytes)
+	}
+	return nil
+}
+
+func firstNonEmpty(a, b string) string {
+	if a != "" {
+		return a
+	}
+	return b
+}
