@@ -2,6 +2,7 @@ package eventstore
 
 import (
 	"context"
+	"fmt"
 	"time"
 )
 
@@ -21,15 +22,32 @@ type Checkpoint struct {
 
 // Checkpoints keeps the checkpoints of consumers. Its methods are safe for concurrent use, from several processes.
 type Checkpoints interface {
-	// Checkpoint returns a consumer's checkpoint, with position 0 for a consumer that has none yet.
+	// Checkpoint returns a consumer's checkpoint as it was committed last, with position 0 for a consumer that has none
+	// yet.
 	Checkpoint(ctx context.Context, consumer string) (Checkpoint, error)
 
 	// Pause stops a consumer, in every process, that could not handle what follows its checkpoint. It returns
-	// [ErrCheckpointMoved] when the checkpoint is not at that position any more.
+	// [ErrCheckpointMoved] when the checkpoint is not at that position any more. A consumer that is paused already keeps
+	// its reason.
 	Pause(ctx context.Context, consumer string, at Position, reason string) error
 
 	// Resume lets a paused consumer try again. It does nothing when the consumer is not paused.
 	Resume(ctx context.Context, consumer string) error
+}
+
+// MaxConsumerBytes is the greatest length of a consumer's name.
+const MaxConsumerBytes = 256
+
+// ValidateConsumer returns an error wrapping [ErrInvalid] when name cannot be the name of a consumer: it must be not
+// empty, at most [MaxConsumerBytes] long, and valid UTF-8 without NUL.
+func ValidateConsumer(name string) error {
+	if err := validateName("name of the consumer", name); err != nil {
+		return err
+	}
+	if n := len(name); n > MaxConsumerBytes {
+		return fmt.Errorf("%w: name of the consumer is %d bytes, the limit is %d", ErrInvalid, n, MaxConsumerBytes)
+	}
+	return nil
 }
 
 // Move is a step of a consumer's checkpoint.
@@ -37,8 +55,16 @@ type Move struct {
 	Consumer string
 	// From is where the checkpoint must be for the step to be made.
 	From Position
-	// To is where it is afterwards.
+	// To is where it is afterwards: not before From.
 	To Position
+}
+
+// Validate returns an error wrapping [ErrInvalid] when the move goes backwards, or the consumer's name is invalid.
+func (m Move) Validate() error {
+	if m.From < 0 || m.To < m.From {
+		return fmt.Errorf("%w: a checkpoint does not move from position %d to %d", ErrInvalid, m.From, m.To)
+	}
+	return ValidateConsumer(m.Consumer)
 }
 
 // Target is where a projection keeps its read model and its checkpoint, so that both change in one transaction of type
@@ -46,17 +72,20 @@ type Move struct {
 type Target[Tx any] interface {
 	Checkpoints
 
-	// Advance runs work and makes the move, in one transaction: both happen or neither. When work returns an error, or
-	// panics, nothing has happened. Of several processes that make a move from the same position one succeeds;
-	// the others get [ErrCheckpointMoved], or [ErrPaused] when the consumer is paused, before work is run. After any
-	// other error the move may have been made: read the checkpoint to learn it. Work must not keep tx.
+	// Advance runs work, once, and makes the move, in one transaction: both happen or neither. When work returns an
+	// error, or panics, nothing has happened.
+	//
+	// Work is not run, and nothing happens, when the consumer is paused ([ErrPaused]), when its checkpoint is not where
+	// the move begins ([ErrCheckpointMoved]), or when the move is invalid ([ErrInvalid]). Of several processes that make
+	// a move from the same position one succeeds. After any other error the move may have been made: read the checkpoint
+	// to learn it. Work must not keep tx.
 	Advance(ctx context.Context, move Move, work func(ctx context.Context, tx Tx) error) error
 }
 
 // Task says that an instance of a process manager has commands to dispatch. It is a hint: the truth is in the
 // instance's stream.
 type Task struct {
-	// Process is the process manager's name.
+	// Process is the name of the process manager's consumer.
 	Process string
 	// Instance is the key of the instance's stream.
 	Instance string
@@ -75,18 +104,22 @@ type Task struct {
 type Agenda interface {
 	Checkpoints
 
-	// Plan makes the move and adds a task, due at once, for each version of an instance, in one transaction. An instance
-	// that has a task already keeps its due time and gets the greater version. Errors are those of [Target].Advance.
+	// Plan makes the move and adds a task of the move's consumer, due at once, for each version of an instance, in one
+	// transaction. An instance that has a task already keeps its due time and gets the greater version. Errors are those
+	// of [Target].Advance.
 	Plan(ctx context.Context, move Move, instances map[string]Version) error
 
 	// Claim returns up to limit tasks of a process that are due, longest due first, and makes them due again only after
-	// the lease, so that nobody else gets them meanwhile.
+	// the lease, so that nobody else gets them meanwhile. Who holds a task longer than its lease may share it: nothing
+	// keeps a late Postpone or Done from being carried out.
 	Claim(ctx context.Context, process string, limit int, lease time.Duration) ([]Task, error)
 
-	// Postpone notes that a claimed task failed, and makes it due again after the delay.
+	// Postpone notes that a claimed task failed, and makes it due again after the delay. With an empty reason it did not
+	// fail: no attempt is counted, and the reason of the last one remains. It does nothing when the task is gone.
 	Postpone(ctx context.Context, task Task, delay time.Duration, reason string) error
 
-	// Done removes a claimed task. If a greater version was planned meanwhile the task remains, due at once.
+	// Done removes a claimed task. If a greater version was planned meanwhile the task remains, due at once and with no
+	// attempts. It does nothing when the task is gone.
 	Done(ctx context.Context, task Task) error
 
 	// Tasks returns all tasks of a process by due time, for people to look at.

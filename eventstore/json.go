@@ -18,7 +18,8 @@ const jsonSchemaVersion = 1
 //	})
 //
 // A name is what is stored: it is never changed and never used for another type. Events are structs and are returned
-// as values; a pointer to one is encoded as the value it points to.
+// as values; a pointer to one is encoded as the value it points to. What package json does to values happens here too:
+// bytes in a string that are not UTF-8 become U+FFFD.
 //
 // JSON panics when the category or a name is invalid, when an event is nil or a pointer, and when a type has two
 // names: mistakes that the program shows when it starts.
@@ -97,7 +98,7 @@ func (c *jsonCodec[E]) Decode(recorded RecordedEvent) ([]E, error) {
 		return nil, fmt.Errorf("decode event %q at version %d of stream %q, position %d: %w",
 			recorded.Type, recorded.Version, recorded.Stream, recorded.Position, err)
 	}
-	event, ok := target.Elem().Interface().(E)
+	event, ok := reflect.TypeAssert[E](target.Elem())
 	if !ok {
 		return nil, fmt.Errorf("decode event %q: %s does not belong to category %q", recorded.Type, goType, c.category)
 	}

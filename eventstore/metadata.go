@@ -33,7 +33,7 @@ func WithMetadata(ctx context.Context, metadata Metadata) context.Context {
 	return context.WithValue(ctx, metadataKey{}, metadata.withDefaults(MetadataFrom(ctx)))
 }
 
-// MetadataFrom returns what [WithMetadata] set, and zero metadata where it set nothing.
+// MetadataFrom returns what [WithMetadata] set, and zero metadata where it set nothing. Its map must not be changed.
 func MetadataFrom(ctx context.Context) Metadata {
 	metadata, _ := ctx.Value(metadataKey{}).(Metadata)
 	return metadata

@@ -34,14 +34,14 @@ type Store interface {
 	// ReadAll yields the events after a position that the filter selects, by position, and ends at the stable head as
 	// it was when the reading began. The stable head lies before the first append that was then in flight. Nothing
 	// selected that was skipped will ever appear at or below the position of the last event that was yielded.
-	// It returns [ErrBeyondHead] when the store has not reached after.
+	// It returns [ErrBeyondHead] when the store has not reached after, and [ErrInvalid] when after is negative.
 	ReadAll(ctx context.Context, after Position, filter Filter) iter.Seq2[RecordedEvent, error]
 
 	// Subscribe yields what ReadAll does, in batches, and then each new event as it is committed; it ends only with the
 	// context or an error. To go on after an error, subscribe again after the last batch's Through. The first batch
 	// comes as soon as the store has looked, even when it has nothing in it; a later one when Through has moved or the
 	// head was reached. A slow loop body delays nobody else.
-	// It returns [ErrBeyondHead] when the store has not reached after.
+	// It returns [ErrBeyondHead] when the store has not reached after, and [ErrInvalid] when after is negative.
 	Subscribe(ctx context.Context, after Position, filter Filter) iter.Seq2[Batch, error]
 
 	// Head returns the highest position committed, 0 in an empty store.

@@ -28,7 +28,10 @@ func ParseStreamID(s string) (StreamID, error) {
 		return StreamID{}, fmt.Errorf("%w: stream %q has no '-' between category and key", ErrInvalid, s)
 	}
 	id := StreamID{Category: category, Key: key}
-	return id, id.Validate()
+	if err := id.Validate(); err != nil {
+		return StreamID{}, err
+	}
+	return id, nil
 }
 
 // String returns "category-key".
