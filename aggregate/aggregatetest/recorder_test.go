@@ -1,0 +1,43 @@
+package aggregatetest_test
+
+import (
+	"fmt"
+	"runtime"
+	"testing"
+
+	"github.com/pasttense/pasttense/aggregate/aggregatetest"
+)
+
+// recorder is a test whose failures are looked at.
+type recorder struct {
+	testing.TB
+	failures []string
+	ended    bool
+}
+
+func (r *recorder) Helper() {}
+
+func (r *recorder) Errorf(format string, args ...any) {
+	r.failures = append(r.failures, fmt.Sprintf(format, args...))
+}
+
+func (r *recorder) Fatalf(format string, args ...any) {
+	r.Errorf(format, args...)
+	r.ended = true
+	runtime.Goexit()
+}
+
+// failuresOf runs a test of orders and returns how it failed, and whether it was ended by that.
+func failuresOf(
+	t *testing.T, test func(orders *aggregatetest.Aggregate[Order, Event]),
+) (failures []string, ended bool) {
+	t.Helper()
+	r := &recorder{TB: t}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		test(aggregatetest.For[Order](r, Events))
+	}()
+	<-done
+	return r.failures, r.ended
+}
