@@ -1,0 +1,124 @@
+package consumer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/pasttense/pasttense/eventstore"
+)
+
+// deliver hands events on and makes the move. What it returns is an error of the store or the checkpoints, or that of
+// giveUp, or errCheckpointChanged.
+func (s *session) deliver(ctx context.Context, move eventstore.Move, events []eventstore.RecordedEvent) error {
+	if len(events) == 0 && move.To <= move.From {
+		return nil
+	}
+	for attempt := 1; ; attempt++ {
+		failed := s.handle(ctx, move, events)
+		if failed == nil {
+			return nil
+		}
+		if err := s.excuse(ctx, move, failed); err != nil {
+			return err
+		}
+		switch {
+		case len(events) == 0:
+			return fmt.Errorf("move the checkpoint from position %d to %d: %w", move.From, move.To, failed)
+		case len(events) > 1:
+			return s.deliverHalves(ctx, move, events, failed)
+		case attempt >= s.attempts:
+			return s.giveUp(ctx, move, events[0], failed)
+		}
+		delay := s.Retry.Delay(attempt)
+		s.Logger.WarnContext(ctx, s.Kind+" failed at an event, trying again",
+			"error", atEvent(events[0], failed), "attempt", attempt, "delay", delay)
+		if err := Wait(ctx, delay); err != nil {
+			return err
+		}
+	}
+}
+
+// deliverHalves hands on the first and then the second half of events that have failed together. The first half that
+// fails is halved again, until the event that fails stands alone and all before it are committed.
+func (s *session) deliverHalves(
+	ctx context.Context, move eventstore.Move, events []eventstore.RecordedEvent, failed error,
+) error {
+	s.Logger.WarnContext(ctx, s.Kind+" failed at a batch, halving it", "error", failed, "events", len(events))
+	half := len(events) / 2
+	first, second := move, move
+	first.To = events[half-1].Position
+	second.From = first.To
+	if err := s.deliver(ctx, first, events[:half]); err != nil {
+		return err
+	}
+	return s.deliver(ctx, second, events[half:])
+}
+
+// handle calls Handle, and makes an error of its panic.
+func (s *session) handle(ctx context.Context, move eventstore.Move, events []eventstore.RecordedEvent) (err error) {
+	defer Recover(&err)
+	return s.Handle(ctx, move, events)
+}
+
+// excuse returns an error when it was not the fault of the events that they could not be handled, or when they were
+// handled although the acknowledgement was lost. The checkpoint tells.
+func (s *session) excuse(ctx context.Context, move eventstore.Move, failed error) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if errors.Is(failed, eventstore.ErrClosed) {
+		return failed
+	}
+	checkpoint, err := s.checkpoint(ctx)
+	if err != nil {
+		// What failed is told as text, lest a sentinel in it be taken for one of the checkpoints.
+		return fmt.Errorf("%w (after: %s)", err, failed.Error())
+	}
+	if checkpoint.Paused || checkpoint.Position != move.From {
+		s.Logger.DebugContext(ctx, s.Kind+" was overtaken",
+			"error", failed, "from", move.From, "checkpoint", checkpoint.Position, "paused", checkpoint.Paused)
+		return errCheckpointChanged
+	}
+	return nil
+}
+
+// failAtEvent is how CatchUp gives up.
+func failAtEvent(_ context.Context, _ eventstore.Move, event eventstore.RecordedEvent, failed error) error {
+	return atEvent(event, failed)
+}
+
+// pause is how Run gives up.
+func (s *session) pause(
+	ctx context.Context, move eventstore.Move, event eventstore.RecordedEvent, failed error,
+) error {
+	failed = atEvent(event, failed)
+	err := s.Checkpoints.Pause(ctx, s.Name, move.From, printable(failed.Error()))
+	if errors.Is(err, eventstore.ErrCheckpointMoved) {
+		return errCheckpointChanged
+	}
+	if err != nil {
+		return fmt.Errorf("pause at position %d: %w", move.From, err)
+	}
+	s.paused = true
+	s.Logger.ErrorContext(ctx, s.Kind+" is paused, resume it when the cause is removed",
+		"error", failed, "position", move.From)
+	return errCheckpointChanged
+}
+
+func atEvent(event eventstore.RecordedEvent, err error) error {
+	return fmt.Errorf("event %q at version %d of stream %q, position %d: %w",
+		event.Type, event.Version, event.Stream, event.Position, err)
+}
+
+// maxReasonBytes keeps the reason of a pause readable; a stack may be long.
+const maxReasonBytes = 16 << 10
+
+// printable makes a text one that every database stores.
+func printable(text string) string {
+	if len(text) > maxReasonBytes {
+		text = text[:maxReasonBytes] + " …"
+	}
+	return strings.ReplaceAll(strings.ToValidUTF8(text, "\uFFFD"), "\x00", "\uFFFD")
+}
