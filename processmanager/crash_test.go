@@ -1,0 +1,179 @@
+package processmanager_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/pasttense/pasttense/eventstore"
+)
+
+var errKilled = errors.New("the process was killed")
+
+// killer kills a process at one of its steps: before the step is done, or right after.
+type killer struct {
+	at    int
+	after bool
+	steps int
+}
+
+// killed reports whether the process is dead already.
+func (k *killer) killed() bool { return k.at > 0 && k.steps > k.at }
+
+// step does a step of the process, unless that is dead.
+func (k *killer) step(do func() error) error {
+	k.steps++
+	switch {
+	case k.killed():
+		return errKilled
+	case k.steps != k.at:
+		return do()
+	case k.after:
+		_ = do()
+	}
+	k.steps++
+	return errKilled
+}
+
+type killedStore struct {
+	eventstore.Store
+	*killer
+}
+
+func (s killedStore) Append(
+	ctx context.Context, writes ...eventstore.Write,
+) (result eventstore.AppendResult, err error) {
+	err = s.step(func() error {
+		result, err = s.Store.Append(ctx, writes...)
+		return err
+	})
+	return result, err
+}
+
+func (s killedStore) ReadStream(
+	ctx context.Context, id eventstore.StreamID, opts eventstore.ReadOptions,
+) iter.Seq2[eventstore.RecordedEvent, error] {
+	return func(yield func(eventstore.RecordedEvent, error) bool) {
+		if err := s.step(func() error { return nil }); err != nil {
+			yield(eventstore.RecordedEvent{}, err)
+			return
+		}
+		s.Store.ReadStream(ctx, id, opts)(yield)
+	}
+}
+
+func (s killedStore) Head(ctx context.Context) (head eventstore.Position, err error) {
+	err = s.step(func() error {
+		head, err = s.Store.Head(ctx)
+		return err
+	})
+	return head, err
+}
+
+type killedAgenda struct {
+	eventstore.Agenda
+	*killer
+}
+
+func (a killedAgenda) Checkpoint(ctx context.Context, name string) (checkpoint eventstore.Checkpoint, err error) {
+	err = a.step(func() error {
+		checkpoint, err = a.Agenda.Checkpoint(ctx, name)
+		return err
+	})
+	return checkpoint, err
+}
+
+func (a killedAgenda) Plan(
+	ctx context.Context, move eventstore.Move, instances map[string]eventstore.Version,
+) error {
+	return a.step(func() error { return a.Agenda.Plan(ctx, move, instances) })
+}
+
+func (a killedAgenda) Claim(
+	ctx context.Context, process string, limit int, lease time.Duration,
+) (tasks []eventstore.Task, err error) {
+	err = a.step(func() error {
+		tasks, err = a.Agenda.Claim(ctx, process, limit, lease)
+		return err
+	})
+	return tasks, err
+}
+
+func (a killedAgenda) Postpone(ctx context.Context, task eventstore.Task, delay time.Duration, reason string) error {
+	return a.step(func() error { return a.Agenda.Postpone(ctx, task, delay, reason) })
+}
+
+func (a killedAgenda) Done(ctx context.Context, task eventstore.Task) error {
+	return a.step(func() error { return a.Agenda.Done(ctx, task) })
+}
+
+func (a killedAgenda) Tasks(ctx context.Context, process string) (tasks []eventstore.Task, err error) {
+	err = a.step(func() error {
+		tasks, err = a.Agenda.Tasks(ctx, process)
+		return err
+	})
+	return tasks, err
+}
+
+// mortal returns a manager in a process that may be killed.
+func (p *place) mortal(k *killer) *manager {
+	dispatch := func(ctx context.Context, c command) error {
+		return k.step(func() error { return p.receive(ctx, c) })
+	}
+	return p.managerWith(killedStore{p.store, k}, killedAgenda{p.agenda, k}, dispatch)
+}
+
+// TestKillingTheProcessAtAnyStepLosesAndDoublesNothing is M1 and M2: the process is killed before and after each single
+// step, and another takes over.
+func TestKillingTheProcessAtAnyStepLosesAndDoublesNothing(t *testing.T) {
+	for _, after := range []bool{false, true} {
+		for step, dies := 1, true; dies; step++ {
+			t.Run(fmt.Sprintf("step %d, after: %v", step, after), func(t *testing.T) {
+				p := newPlace(t)
+				p.append("1", Placed{Amount: 10})
+				p.append("2", Placed{Amount: tooMuch})
+
+				killed := &killer{at: step, after: after}
+				err := p.mortal(killed).CatchUp(t.Context())
+				if dies = err != nil; dies {
+					require.ErrorIs(t, err, errKilled)
+				} else {
+					require.Less(t, killed.steps, step, "a killed process does not catch up")
+				}
+
+				p.passLeases()
+				m := p.manager()
+				require.NoError(t, m.CatchUp(t.Context()))
+				p.requireFulfilled("1")
+				p.requireReleased("2")
+				p.requireQuiet(m)
+			})
+		}
+	}
+}
+
+// TestKillingOneProcessAfterTheOther kills each process a few steps after it began, as long as it takes.
+func TestKillingOneProcessAfterTheOther(t *testing.T) {
+	for _, life := range []int{7, 8, 9, 11, 13} {
+		t.Run(fmt.Sprintf("%d steps each", life), func(t *testing.T) {
+			p := newPlace(t)
+			p.append("1", Placed{Amount: 10})
+			p.append("2", Placed{Amount: tooMuch})
+			for n := 0; ; n++ {
+				require.Less(t, n, 100, "no progress")
+				if p.mortal(&killer{at: life, after: n%2 == 0}).CatchUp(t.Context()) == nil {
+					break
+				}
+				p.passLeases()
+			}
+			p.requireFulfilled("1")
+			p.requireReleased("2")
+			p.requireQuiet(p.manager())
+		})
+	}
+}
