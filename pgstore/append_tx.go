@@ -1,0 +1,67 @@
+package pgstore
+
+import (
+	"context"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/pasttense/pasttense/eventstore"
+)
+
+// sqlProtect guards a transaction that appends: it ends when its process is stopped in the middle, and its commit is on
+// disk when it is acknowledged, whatever the defaults say. A stricter setting of the caller's remains.
+const sqlProtect = `
+	SELECT
+		CASE WHEN current_setting('idle_in_transaction_session_timeout')::interval NOT BETWEEN '1ms' AND $1::text::interval
+			THEN set_config('idle_in_transaction_session_timeout', $1::text, true) END,
+		CASE current_setting('synchronous_commit') WHEN 'off' THEN set_config('synchronous_commit', 'on', true) END`
+
+// AppendTx appends as Append does, inside the caller's transaction: the events are there when the caller commits, and
+// never were when it rolls back. It may be called several times in one transaction, which may have any isolation level.
+//
+// AppendTx never retries. When another transaction was first, it returns a [*eventstore.ConflictError], also with
+// [eventstore.AnyVersion]; its Actual is [eventstore.VersionUnknown] where the transaction cannot see the winner. After
+// an error the caller must roll back, to a savepoint taken before or altogether.
+//
+// From the first call until the transaction ends, all subscriptions to the store wait before its events; keep it short.
+// It stands idle for Options.IdleTransactionTimeout at most, and its commit is synchronous.
+//
+// The result tells positions and versions as they will be. They mean nothing before the caller's commit. tx must be a
+// transaction on the store's database.
+func (s *Store) AppendTx(ctx context.Context, tx pgx.Tx, writes ...eventstore.Write) (eventstore.AppendResult, error) {
+	prepared, err := eventstore.Prepare(ctx, writes)
+	if err != nil {
+		return eventstore.AppendResult{}, err
+	}
+	if err := s.enter(); err != nil {
+		return eventstore.AppendResult{}, describeAppend(writes, err)
+	}
+	defer s.leave()
+	result, err := s.appendIn(ctx, tx, prepared)
+	if err != nil {
+		return eventstore.AppendResult{}, describeAppend(writes, err)
+	}
+	// The commit happens out of sight. A reader that looks now sees this append in flight, and keeps looking.
+	s.wake.appended()
+	return result, nil
+}
+
+func (s *Store) appendIn(ctx context.Context, tx pgx.Tx, prepared eventstore.Prepared) (eventstore.AppendResult, error) {
+	decision := &decision{sql: s.sql, prepared: prepared}
+	batch := &pgx.Batch{}
+	batch.Queue(sqlProtect, s.idleTimeout)
+	batch.Queue(s.sql.lockOnce)
+	decision.queueReads(batch)
+	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
+		return eventstore.AppendResult{}, err
+	}
+	result, repeat, err := decision.judge()
+	if err != nil || repeat {
+		return result, err
+	}
+	result, err = decision.insert(ctx, tx)
+	if isRace(err) {
+		return eventstore.AppendResult{}, decision.lostRace(err)
+	}
+	return result, err
+}

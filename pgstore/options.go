@@ -1,0 +1,80 @@
+package pgstore
+
+import (
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/pasttense/pasttense/eventstore"
+)
+
+// DefaultSchema is the database schema that a store uses unless it is told another.
+const DefaultSchema = "pasttense"
+
+const (
+	defaultPollInterval           = time.Second
+	defaultIdleTransactionTimeout = 30 * time.Second
+	maxSchemaBytes                = 63 // what Postgres takes for a name
+)
+
+// Options are the options of [Open]. Nil and the zero value are the defaults.
+type Options struct {
+	// Schema is the database schema of the store, DefaultSchema when empty. Several stores can share a database, each in
+	// a schema of its own.
+	Schema string
+
+	// PollInterval is how often an idle subscription looks for events that nobody has told it of; one second when zero.
+	// It matters only when notifications are lost, or with NoListen.
+	PollInterval time.Duration
+
+	// NoListen keeps the store from opening a connection for LISTEN, which a pooler in transaction mode does not allow.
+	// Subscriptions then learn of other processes' events by polling; of this process's events they learn at once.
+	NoListen bool
+
+	// IdleTransactionTimeout is how long a transaction of the store, or one that AppendTx was called in, may stand idle
+	// before Postgres ends it; 30 seconds when zero. A process that was stopped in the middle of an append holds back
+	// all subscriptions for that long.
+	IdleTransactionTimeout time.Duration
+
+	// Logger gets what an operator should know; slog.Default() when nil.
+	Logger *slog.Logger
+}
+
+func (o *Options) withDefaults() (Options, error) {
+	var options Options
+	if o != nil {
+		options = *o
+	}
+	if options.Schema == "" {
+		options.Schema = DefaultSchema
+	}
+	if options.PollInterval == 0 {
+		options.PollInterval = defaultPollInterval
+	}
+	if options.IdleTransactionTimeout == 0 {
+		options.IdleTransactionTimeout = defaultIdleTransactionTimeout
+	}
+	if options.Logger == nil {
+		options.Logger = slog.Default()
+	}
+	if options.PollInterval < 0 {
+		return Options{}, fmt.Errorf("%w: PollInterval is %s, it must be positive", eventstore.ErrInvalid, options.PollInterval)
+	}
+	if options.IdleTransactionTimeout < time.Millisecond {
+		return Options{}, fmt.Errorf("%w: IdleTransactionTimeout is %s, the least is 1ms", eventstore.ErrInvalid,
+			options.IdleTransactionTimeout)
+	}
+	return options, validateSchema(options.Schema)
+}
+
+func validateSchema(schema string) error {
+	if len(schema) > maxSchemaBytes {
+		return fmt.Errorf("%w: Schema is %d bytes, the limit is %d", eventstore.ErrInvalid, len(schema), maxSchemaBytes)
+	}
+	return nil
+}
+
+// schemaOrDefault returns a schema's name, quoted for use in a statement.
+func quoteSchema(schema string) string { return pgx.Identifier{schema}.Sanitize() }

@@ -1,0 +1,118 @@
+package pgstore_test
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"sync"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/stretchr/testify/require"
+)
+
+// proxy stands between a store and its database, to break a connection at a chosen moment.
+type proxy struct {
+	listener net.Listener
+	config   *pgx.ConnConfig
+	running  sync.WaitGroup
+
+	mu          sync.Mutex
+	onCommit    commitHook
+	connections []net.Conn
+}
+
+// commitHook is told of a commit that has not been forwarded, and returns whether to forward it.
+type commitHook func(client, server net.Conn, message []byte) (forward bool)
+
+// newProxy returns a proxy and the URL that leads through it.
+func newProxy(t *testing.T, databaseURL string) (*proxy, string) {
+	t.Helper()
+	config, err := pgx.ParseConfig(databaseURL)
+	require.NoError(t, err)
+	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	p := &proxy{listener: listener, config: config}
+	p.running.Go(p.accept)
+	t.Cleanup(p.close)
+	url := fmt.Sprintf("postgres://%s@%s/%s?sslmode=disable", config.User, listener.Addr(), config.Database)
+	if config.Password != "" {
+		url = fmt.Sprintf("postgres://%s:%s@%s/%s?sslmode=disable", config.User, config.Password, listener.Addr(),
+			config.Database)
+	}
+	return p, url
+}
+
+// atNextCommit sets what happens at the next commit of an append.
+func (p *proxy) atNextCommit(hook commitHook) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.onCommit = hook
+}
+
+func (p *proxy) accept() {
+	for {
+		client, err := p.listener.Accept()
+		if err != nil {
+			return
+		}
+		network, address := pgconn.NetworkAddress(p.config.Host, p.config.Port)
+		server, err := net.Dial(network, address)
+		if err != nil {
+			_ = client.Close()
+			continue
+		}
+		p.mu.Lock()
+		p.connections = append(p.connections, client, server)
+		p.mu.Unlock()
+		p.running.Go(func() { p.forward(client, server) })
+		p.running.Go(func() {
+			_, _ = io.Copy(client, server)
+			_ = client.Close()
+		})
+	}
+}
+
+// isCommit recognises the commit of an append: a simple query of its own. Reads send theirs in a batch.
+func isCommit(message []byte) bool {
+	return bytes.HasPrefix(message, []byte("Q\x00\x00\x00\x0bCOMMIT\x00"))
+}
+
+func (p *proxy) forward(client, server net.Conn) {
+	defer func() { _ = server.Close() }()
+	buffer := make([]byte, 64<<10)
+	for {
+		n, err := client.Read(buffer)
+		if err != nil {
+			return
+		}
+		message := buffer[:n]
+		if isCommit(message) {
+			p.mu.Lock()
+			hook := p.onCommit
+			p.onCommit = nil
+			p.mu.Unlock()
+			if hook != nil && !hook(client, server, bytes.Clone(message)) {
+				continue
+			}
+		}
+		if _, err := server.Write(message); err != nil {
+			return
+		}
+	}
+}
+
+func (p *proxy) close() {
+	_ = p.listener.Close()
+	p.mu.Lock()
+	for _, conn := range p.connections {
+		if err := conn.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+			panic(err)
+		}
+	}
+	p.mu.Unlock()
+	p.running.Wait()
+}

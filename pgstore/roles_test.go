@@ -1,0 +1,135 @@
+package pgstore_test
+
+import (
+	"context"
+	"net/url"
+	"testing"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/pasttense/pasttense/eventstore"
+	"github.com/pasttense/pasttense/pgstore"
+)
+
+// setUpRoles sets up roles whose names no other test on the server has.
+func setUpRoles(t *testing.T, databaseURL string) *pgstore.Roles {
+	t.Helper()
+	suffix := uuid.NewString()
+	roles := &pgstore.Roles{Writer: "writer-" + suffix, Consumer: "consumer-" + suffix, Reader: "reader-" + suffix}
+	for range 2 { // again, as every start of a program does
+		require.NoError(t, pgstore.Migrate(t.Context(), databaseURL, &pgstore.MigrateOptions{Roles: roles, Logger: silent}))
+	}
+	t.Cleanup(func() {
+		ctx := context.WithoutCancel(t.Context())
+		conn, err := pgx.Connect(ctx, databaseURL)
+		require.NoError(t, err)
+		defer func() { _ = conn.Close(ctx) }()
+		for _, role := range []string{roles.Writer, roles.Consumer, roles.Reader} {
+			name := pgx.Identifier{role}.Sanitize()
+			_, err := conn.Exec(ctx, "DROP OWNED BY "+name+"; DROP ROLE "+name)
+			require.NoError(t, err)
+		}
+	})
+	return roles
+}
+
+// as returns a URL whose sessions have the privileges of a role.
+func as(t *testing.T, databaseURL, role string) string {
+	t.Helper()
+	u, err := url.Parse(databaseURL)
+	require.NoError(t, err)
+	query := u.Query()
+	query.Set("role", role)
+	u.RawQuery = query.Encode()
+	return u.String()
+}
+
+func requireDenied(t *testing.T, err error, what string) {
+	t.Helper()
+	var pgErr *pgconn.PgError
+	require.ErrorAs(t, err, &pgErr, what)
+	require.Equal(t, "42501", pgErr.Code, what) // insufficient_privilege
+}
+
+// S12: whatever a program that appends or reads does, an event stays as it was recorded.
+func TestNoRoleCanChangeEvents(t *testing.T) {
+	t.Parallel()
+	databaseURL := migrated.Database(t)
+	roles := setUpRoles(t, databaseURL)
+	_, err := open(t, databaseURL, pgstore.Options{}).Append(t.Context(), added(order42, 1))
+	require.NoError(t, err)
+	for _, role := range []string{roles.Writer, roles.Consumer, roles.Reader} {
+		pool := newPool(t, as(t, databaseURL, role))
+		for _, statement := range []string{
+			"UPDATE pasttense.events SET type = 'x'",
+			"DELETE FROM pasttense.events",
+			"TRUNCATE pasttense.events",
+			"DROP TABLE pasttense.events",
+			"ALTER TABLE pasttense.events DISABLE TRIGGER ALL",
+			"SELECT setval('pasttense.events_position', 1)",
+			"CREATE TABLE pasttense.mine ()",
+		} {
+			_, err := pool.Exec(t.Context(), statement)
+			requireDenied(t, err, statement)
+		}
+	}
+	// The one function that deletes rows deletes none that is an event.
+	_, err = newPool(t, as(t, databaseURL, roles.Writer)).Exec(t.Context(), "SELECT pasttense.release_reservations('{1}')")
+	require.NoError(t, err)
+	require.Len(t, stream(t, open(t, databaseURL, pgstore.Options{}), order42), 1)
+}
+
+func TestWriterAppendsAndConsumes(t *testing.T) {
+	t.Parallel()
+	databaseURL := migrated.Database(t)
+	roles := setUpRoles(t, databaseURL)
+	writerURL := as(t, databaseURL, roles.Writer)
+	writer := open(t, writerURL, pgstore.Options{})
+
+	other := eventstore.StreamID{Category: "order", Key: "other"}
+	_, err := writer.Append(t.Context(), added(order42, 1), eventstore.Write{Stream: other, Expected: eventstore.NoStream})
+	require.NoError(t, err)
+	require.Len(t, collect(t, writer.ReadAll(t.Context(), 0, eventstore.Filter{})), 1)
+	require.NoError(t, advance(t, newPool(t, writerURL), 0, 1))
+}
+
+func TestConsumerReadsAndKeepsCheckpointsAndDoesNotAppend(t *testing.T) {
+	t.Parallel()
+	databaseURL := migrated.Database(t)
+	consumerURL := as(t, databaseURL, setUpRoles(t, databaseURL).Consumer)
+	consumer := open(t, consumerURL, pgstore.Options{})
+
+	require.Empty(t, collect(t, consumer.ReadAll(t.Context(), 0, eventstore.Filter{})))
+	require.NoError(t, advance(t, newPool(t, consumerURL), 0, 1))
+	_, err := consumer.Append(t.Context(), added(order42, 1))
+	requireDenied(t, err, "append")
+}
+
+func TestReaderOnlyReads(t *testing.T) {
+	t.Parallel()
+	databaseURL := migrated.Database(t)
+	readerURL := as(t, databaseURL, setUpRoles(t, databaseURL).Reader)
+	reader := open(t, readerURL, pgstore.Options{})
+
+	require.Empty(t, collect(t, reader.ReadAll(t.Context(), 0, eventstore.Filter{})))
+	_, err := reader.InFlightAppends(t.Context())
+	require.NoError(t, err)
+	_, err = reader.Append(t.Context(), added(order42, 1))
+	requireDenied(t, err, "append")
+	requireDenied(t, advance(t, newPool(t, readerURL), 0, 1), "advance")
+	checkpoint, err := pgstore.NewTarget(newPool(t, readerURL), nil).Checkpoint(t.Context(), "sales")
+	require.NoError(t, err)
+	assert.Zero(t, checkpoint.Position)
+}
+
+// advance moves the checkpoint of a consumer that does nothing.
+func advance(t *testing.T, pool *pgxpool.Pool, from, to eventstore.Position) error {
+	t.Helper()
+	move := eventstore.Move{Consumer: "sales", From: from, To: to}
+	return pgstore.NewTarget(pool, nil).Advance(t.Context(), move, func(context.Context, pgx.Tx) error { return nil })
+}

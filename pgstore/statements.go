@@ -1,0 +1,70 @@
+package pgstore
+
+import (
+	"strconv"
+	"strings"
+)
+
+// statements are the store's SQL statements with its schema and its lock class filled in. Each is explained beside the
+// constant that it is made of.
+type statements struct {
+	lock, lockOnce, lastDrawn, lockKeys, reached, inFlightAppends string
+	versions, givenIDs, ownIDs, insert, release                   string
+	inFlight                                                      string
+	readForwards, readBackwards, readAll, head                    string
+}
+
+// fillSchema fills in the schema where the rest is not known yet.
+func fillSchema(statement, schema string) string {
+	return strings.ReplaceAll(statement, "{schema}", quoteSchema(schema))
+}
+
+// newStatements fills in the schema, and the OID of the position sequence: the class of the appenders' locks, which
+// Postgres takes as a signed number.
+func newStatements(schema string, sequence uint32) statements {
+	fill := strings.NewReplacer(
+		"{schema}", quoteSchema(schema),
+		"{oid}", strconv.FormatUint(uint64(sequence), 10),
+		"{class}", "("+strconv.FormatInt(int64(int32(sequence)), 10)+")",
+	).Replace
+	return statements{
+		lock:            fill(sqlLock),
+		lockOnce:        fill(sqlLockOnce),
+		lastDrawn:       fill(sqlLastDrawn),
+		lockKeys:        fill(sqlLockKeys),
+		reached:         fill(sqlReached),
+		inFlightAppends: fill(sqlInFlightAppends),
+		versions:        fill(sqlVersions),
+		givenIDs:        fill(sqlGivenIDs),
+		ownIDs:          fill(sqlOwnIDs),
+		insert:          fill(sqlInsert),
+		release:         fill(sqlRelease),
+		inFlight:        fill(sqlInFlight),
+		readForwards:    fill(sqlReadForwards),
+		readBackwards:   fill(sqlReadBackwards),
+		readAll:         fill(sqlReadAll),
+		head:            fill(sqlHead),
+	}
+}
+
+// targetStatements are the SQL statements of a target.
+type targetStatements struct {
+	checkpoint, addCheckpoint, lockCheckpoint, moveCheckpoint, pause, resume string
+	plan, claim, postpone, done, tasks                                       string
+}
+
+func newTargetStatements(schema string) targetStatements {
+	return targetStatements{
+		checkpoint:     fillSchema(sqlCheckpoint, schema),
+		addCheckpoint:  fillSchema(sqlAddCheckpoint, schema),
+		lockCheckpoint: fillSchema(sqlLockCheckpoint, schema),
+		moveCheckpoint: fillSchema(sqlMoveCheckpoint, schema),
+		pause:          fillSchema(sqlPause, schema),
+		resume:         fillSchema(sqlResume, schema),
+		plan:           fillSchema(sqlPlan, schema),
+		claim:          fillSchema(sqlClaim, schema),
+		postpone:       fillSchema(sqlPostpone, schema),
+		done:           fillSchema(sqlDone, schema),
+		tasks:          fillSchema(sqlTasks, schema),
+	}
+}

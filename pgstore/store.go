@@ -1,0 +1,198 @@
+package pgstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/pasttense/pasttense/eventstore"
+)
+
+// Store is an event store in a Postgres database. It implements [eventstore.Store] and is safe for concurrent use.
+type Store struct {
+	pool        *pgxpool.Pool
+	options     Options
+	idleTimeout string // as Postgres takes it
+	sql         statements
+	wake        *waker
+	settled     settled
+
+	closing chan struct{} // closed when the store begins to close
+	closed  chan struct{} // closed when it is done
+	stop    context.CancelFunc
+
+	mu       sync.Mutex
+	isClosed bool
+	users    sync.WaitGroup // calls and goroutines that use the pool
+}
+
+var _ eventstore.Store = (*Store)(nil)
+
+// Open opens the store in a database, given by URL or connection string as pgx takes it. The store has a pool of
+// connections of its own, so that an append made while the caller holds a connection of another pool never waits for
+// that; its size is set by pool_max_conns in the URL. One more connection listens for notifications.
+//
+// Open returns an error when the database cannot be reached, when the schema is missing or out of date (see [Migrate]),
+// when the database's encoding is not UTF8, and when the position sequence is behind the events, which means that the
+// database was restored incompletely. The caller closes the store with [Store.Close].
+func Open(ctx context.Context, url string, opts *Options) (*Store, error) {
+	options, err := opts.withDefaults()
+	if err != nil {
+		return nil, fmt.Errorf("open the event store: %w", err)
+	}
+	config, err := pgxpool.ParseConfig(url)
+	if err != nil {
+		return nil, fmt.Errorf("open the event store: %w", err)
+	}
+	pool, err := pgxpool.NewWithConfig(ctx, config)
+	if err != nil {
+		return nil, fmt.Errorf("open the event store: %w", err)
+	}
+	sequence, err := inspect(ctx, pool, options.Schema)
+	if err != nil {
+		pool.Close()
+		return nil, fmt.Errorf("open the event store in schema %q: %w", options.Schema, err)
+	}
+	return start(pool, options, sequence), nil
+}
+
+// start begins the store's own work. The context it runs under ends with Close.
+func start(pool *pgxpool.Pool, options Options, sequence uint32) *Store {
+	ctx, stop := context.WithCancel(context.Background())
+	s := &Store{
+		pool:        pool,
+		options:     options,
+		idleTimeout: milliseconds(options.IdleTransactionTimeout),
+		sql:         newStatements(options.Schema, sequence),
+		wake:        newWaker(pool, sequence, options.Logger),
+		closing:     make(chan struct{}),
+		closed:      make(chan struct{}),
+		stop:        stop,
+	}
+	s.users.Go(func() { s.wake.runAnnouncer(ctx) })
+	if !options.NoListen {
+		s.users.Go(func() { s.wake.runListener(ctx) })
+	}
+	return s
+}
+
+const (
+	sqlInspect = `
+		SELECT current_setting('server_encoding'), c.oid, s.seqcache, s.seqincrement,
+			has_table_privilege(c.oid, 'SELECT')
+		FROM pg_class AS c
+		JOIN pg_namespace AS n ON n.oid = c.relnamespace
+		JOIN pg_sequence AS s ON s.seqrelid = c.oid
+		WHERE n.nspname = $1 AND c.relname = 'events_position'`
+
+	sqlInspectSequence = `
+		SELECT (SELECT last_value FROM {schema}.events_position), coalesce((SELECT max(position) FROM {schema}.events), 0)`
+)
+
+// inspect returns the OID of the position sequence of a sound store.
+func inspect(ctx context.Context, pool *pgxpool.Pool, schema string) (uint32, error) {
+	var (
+		encoding        string
+		sequence        uint32
+		cache, block    int64
+		readable        bool
+		lastDrawn, head eventstore.Position
+	)
+	err := pool.QueryRow(ctx, sqlInspect, schema).Scan(&encoding, &sequence, &cache, &block, &readable)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return 0, fmt.Errorf("there is no event store in this schema: run pgstore.Migrate")
+	}
+	if err != nil {
+		return 0, err
+	}
+	if encoding != "UTF8" {
+		return 0, fmt.Errorf("the database's encoding is %s, it must be UTF8", encoding)
+	}
+	if cache != 1 || block != blockSize {
+		return 0, fmt.Errorf("sequence events_position has CACHE %d and INCREMENT %d, they must be 1 and %d", cache, block,
+			blockSize)
+	}
+	if !readable {
+		return 0, fmt.Errorf("the role may not read sequence events_position: grant it one of the store's roles")
+	}
+	if err := checkVersion(ctx, pool, schema); err != nil {
+		return 0, err
+	}
+	if err := pool.QueryRow(ctx, fillSchema(sqlInspectSequence, schema)).Scan(&lastDrawn, &head); err != nil {
+		return 0, err
+	}
+	if lastDrawn < head {
+		return 0, fmt.Errorf("sequence events_position is at %d, behind the last event at %d: the database was restored "+
+			"incompletely; set the sequence to at least that position", lastDrawn, head)
+	}
+	return sequence, nil
+}
+
+// Close implements [eventstore.Store]. It ends subscriptions and waits for calls in progress.
+func (s *Store) Close(ctx context.Context) error {
+	s.mu.Lock()
+	if !s.isClosed {
+		s.isClosed = true
+		close(s.closing)
+		s.stop()
+		go s.shutDown()
+	}
+	s.mu.Unlock()
+	select {
+	case <-s.closed:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("close the event store: calls are still in progress: %w", ctx.Err())
+	}
+}
+
+func (s *Store) shutDown() {
+	s.users.Wait()
+	s.pool.Close()
+	close(s.closed)
+}
+
+// enter begins a call that uses the store, which leave ends. Close waits for it.
+func (s *Store) enter() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.isClosed {
+		return eventstore.ErrClosed
+	}
+	s.users.Add(1)
+	return nil
+}
+
+func (s *Store) leave() { s.users.Done() }
+
+// withConn lends a connection to use. A transaction that use leaves open is rolled back.
+func (s *Store) withConn(ctx context.Context, use func(conn *pgx.Conn) error) error {
+	if err := s.enter(); err != nil {
+		return err
+	}
+	defer s.leave()
+	pooled, err := s.pool.Acquire(ctx)
+	if err != nil {
+		return fmt.Errorf("connect to the database: %w", err)
+	}
+	defer pooled.Release()
+	err = use(pooled.Conn())
+	rollBack(ctx, pooled.Conn().PgConn())
+	return err
+}
+
+// rollBack ends a transaction that is still open. When it cannot, the pool closes the connection.
+func rollBack(ctx context.Context, conn *pgconn.PgConn) {
+	if conn.IsClosed() || conn.TxStatus() == 'I' {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	defer cancel()
+	_, _ = conn.Exec(ctx, "ROLLBACK").ReadAll()
+}

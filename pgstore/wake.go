@@ -1,0 +1,122 @@
+package pgstore
+
+import (
+	"context"
+	"log/slog"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// announceInterval is the least time between two notifications of one process, however many its appends are.
+const announceInterval = 5 * time.Millisecond
+
+const (
+	firstReconnect = 50 * time.Millisecond
+	maxReconnect   = 5 * time.Second
+)
+
+// waker tells subscriptions that there may be something new: those of this process directly, those of others with
+// NOTIFY. A notification is sent outside the append's transaction, since one inside takes a lock of the whole instance
+// until the commit. One that is lost costs a poll interval and no event.
+type waker struct {
+	pool    *pgxpool.Pool
+	channel string
+	logger  *slog.Logger
+
+	announce chan struct{} // holds a token when there is something to announce
+
+	mu   sync.Mutex
+	wake chan struct{} // closed at the next wake-up
+}
+
+func newWaker(pool *pgxpool.Pool, sequence uint32, logger *slog.Logger) *waker {
+	return &waker{
+		pool:     pool,
+		channel:  "pasttense_" + strconv.FormatUint(uint64(sequence), 10),
+		logger:   logger,
+		announce: make(chan struct{}, 1),
+		wake:     make(chan struct{}),
+	}
+}
+
+// next returns a channel that is closed when there may be something new.
+func (w *waker) next() <-chan struct{} {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.wake
+}
+
+// appended wakes this process's subscriptions, and soon those of others.
+func (w *waker) appended() {
+	w.wakeAll()
+	select {
+	case w.announce <- struct{}{}:
+	default: // there is a token already
+	}
+}
+
+func (w *waker) wakeAll() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	close(w.wake)
+	w.wake = make(chan struct{})
+}
+
+// runAnnouncer notifies other processes until ctx ends.
+func (w *waker) runAnnouncer(ctx context.Context) {
+	for {
+		select {
+		case <-w.announce:
+		case <-ctx.Done():
+			return
+		}
+		if _, err := w.pool.Exec(ctx, "SELECT pg_notify($1, '')", w.channel); err != nil && ctx.Err() == nil {
+			w.logger.WarnContext(ctx, "cannot notify other processes of new events; they will find them by polling",
+				"channel", w.channel, "error", err)
+		}
+		if sleep(ctx, announceInterval) != nil {
+			return
+		}
+	}
+}
+
+// runListener wakes this process's subscriptions when others notify, until ctx ends. It has a connection of its own and
+// makes a new one when that is lost.
+func (w *waker) runListener(ctx context.Context) {
+	for pause := firstReconnect; ; pause = min(2*pause, maxReconnect) {
+		listened, err := w.listen(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		if listened {
+			pause = firstReconnect
+		}
+		w.logger.WarnContext(ctx, "lost the connection that listens for new events; subscriptions poll until it is back",
+			"channel", w.channel, "error", err, "retry_in", pause)
+		if sleep(ctx, pause) != nil {
+			return
+		}
+	}
+}
+
+func (w *waker) listen(ctx context.Context) (listened bool, err error) {
+	conn, err := pgx.ConnectConfig(ctx, w.pool.Config().ConnConfig)
+	if err != nil {
+		return false, err
+	}
+	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
+	if _, err := conn.Exec(ctx, "LISTEN "+w.channel); err != nil {
+		return false, err
+	}
+	w.wakeAll() // for what was notified while nobody listened
+	for {
+		if _, err := conn.WaitForNotification(ctx); err != nil {
+			return true, err
+		}
+		w.wakeAll()
+	}
+}
