@@ -128,52 +128,70 @@ func (p *place) mortal(k *killer) *manager {
 	return p.managerWith(killedStore{p.store, k}, killedAgenda{p.agenda, k}, dispatch)
 }
 
+// places are where the tests of M1 and M2 are played.
+var places = map[string]func(t *testing.T) *place{"in memory": newPlace, "on Postgres": newPlaceOnPostgres}
+
 // TestKillingTheProcessAtAnyStepLosesAndDoublesNothing is M1 and M2: the process is killed before and after each single
 // step, and another takes over.
 func TestKillingTheProcessAtAnyStepLosesAndDoublesNothing(t *testing.T) {
-	for _, after := range []bool{false, true} {
-		for step, dies := 1, true; dies; step++ {
-			t.Run(fmt.Sprintf("step %d, after: %v", step, after), func(t *testing.T) {
-				p := newPlace(t)
-				p.append("1", Placed{Amount: 10})
-				p.append("2", Placed{Amount: tooMuch})
-
-				killed := &killer{at: step, after: after}
-				err := p.mortal(killed).CatchUp(t.Context())
-				if dies = err != nil; dies {
-					require.ErrorIs(t, err, errKilled)
-				} else {
-					require.Less(t, killed.steps, step, "a killed process does not catch up")
+	t.Parallel()
+	for name, newPlace := range places {
+		for _, after := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, after the step: %v", name, after), func(t *testing.T) {
+				t.Parallel()
+				for step, dies := 1, true; dies; step++ {
+					t.Run(fmt.Sprintf("step %d", step), func(t *testing.T) {
+						dies = killedAtStep(newPlace(t), step, after)
+					})
 				}
-
-				p.passLeases()
-				m := p.manager()
-				require.NoError(t, m.CatchUp(t.Context()))
-				p.requireFulfilled("1")
-				p.requireReleased("2")
-				p.requireQuiet(m)
 			})
 		}
 	}
 }
 
+// killedAtStep returns false when the process had done its work before.
+func killedAtStep(p *place, step int, after bool) (dies bool) {
+	p.append("1", Placed{Amount: 10})
+	p.append("2", Placed{Amount: tooMuch})
+
+	killed := &killer{at: step, after: after}
+	err := p.mortal(killed).CatchUp(p.t.Context())
+	if dies = err != nil; dies {
+		require.ErrorIs(p.t, err, errKilled)
+	} else {
+		require.Less(p.t, killed.steps, step, "a killed process does not catch up")
+	}
+
+	p.passLeases()
+	m := p.manager()
+	require.NoError(p.t, m.CatchUp(p.t.Context()))
+	p.requireFulfilled("1")
+	p.requireReleased("2")
+	p.requireQuiet(m)
+	return dies
+}
+
 // TestKillingOneProcessAfterTheOther kills each process a few steps after it began, as long as it takes.
 func TestKillingOneProcessAfterTheOther(t *testing.T) {
-	for _, life := range []int{7, 8, 9, 11, 13} {
-		t.Run(fmt.Sprintf("%d steps each", life), func(t *testing.T) {
-			p := newPlace(t)
-			p.append("1", Placed{Amount: 10})
-			p.append("2", Placed{Amount: tooMuch})
-			for n := 0; ; n++ {
-				require.Less(t, n, 100, "no progress")
-				if p.mortal(&killer{at: life, after: n%2 == 0}).CatchUp(t.Context()) == nil {
-					break
+	t.Parallel()
+	for name, newPlace := range places {
+		for _, life := range []int{7, 8, 9, 11, 13} {
+			t.Run(fmt.Sprintf("%s, %d steps each", name, life), func(t *testing.T) {
+				t.Parallel()
+				p := newPlace(t)
+				p.append("1", Placed{Amount: 10})
+				p.append("2", Placed{Amount: tooMuch})
+				for n := 0; ; n++ {
+					require.Less(t, n, 100, "no progress")
+					if p.mortal(&killer{at: life, after: n%2 == 0}).CatchUp(t.Context()) == nil {
+						break
+					}
+					p.passLeases()
 				}
-				p.passLeases()
-			}
-			p.requireFulfilled("1")
-			p.requireReleased("2")
-			p.requireQuiet(p.manager())
-		})
+				p.requireFulfilled("1")
+				p.requireReleased("2")
+				p.requireQuiet(p.manager())
+			})
+		}
 	}
 }

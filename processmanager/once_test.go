@@ -30,9 +30,18 @@ func TestInputsDeliveredAgainDecideNothingNew(t *testing.T) {
 
 // TestManagersOfOneNameAtOnce is M1 and M2 with several processes that react to the same events and share the commands.
 func TestManagersOfOneNameAtOnce(t *testing.T) {
-	p := newPlace(t)
+	t.Parallel()
+	for name, newPlace := range places {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			managersOfOneNameAtOnce(newPlace(t))
+		})
+	}
+}
+
+func managersOfOneNameAtOnce(p *place) {
 	managers := []*manager{p.manager(), p.manager(), p.manager()}
-	stop := start(t, managers[0], managers[1], managers[2])
+	stop := start(p.t, managers[0], managers[1], managers[2])
 	const orders = 40
 	for n := range orders {
 		p.append(fmt.Sprint(n), Placed{Amount: amount(n)})

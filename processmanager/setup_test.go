@@ -22,20 +22,21 @@ import (
 // place is where processes of a test run: what outlives them.
 type place struct {
 	t      *testing.T
-	store  *memstore.Store
-	agenda *memstore.Target
-	// later is how far the clock of the agenda is ahead.
-	later atomic.Int64
+	store  eventstore.Store
+	agenda eventstore.Agenda
+	// passLeases makes due what a process that was killed had in hand.
+	passLeases func()
 }
 
 func newPlace(t *testing.T) *place {
 	t.Helper()
-	p := &place{t: t, store: memstore.New(nil)}
-	p.agenda = memstore.NewTarget(&memstore.TargetOptions{
-		Now: func() time.Time { return time.Now().Add(time.Duration(p.later.Load())) },
+	store := memstore.New(nil)
+	t.Cleanup(func() { require.NoError(t, store.Close(context.Background())) })
+	var later atomic.Int64
+	agenda := memstore.NewTarget(&memstore.TargetOptions{
+		Now: func() time.Time { return time.Now().Add(time.Duration(later.Load())) },
 	})
-	t.Cleanup(func() { require.NoError(t, p.store.Close(context.Background())) })
-	return p
+	return &place{t: t, store: store, agenda: agenda, passLeases: func() { later.Add(int64(time.Hour)) }}
 }
 
 // options do not wait long, and do not log.
@@ -47,9 +48,6 @@ func options() *processmanager.Options {
 		Logger:       slog.New(slog.DiscardHandler),
 	}
 }
-
-// passLeases makes due what a process that was killed had in hand.
-func (p *place) passLeases() { p.later.Add(int64(time.Hour)) }
 
 // manager returns a manager as a new process makes it, with receivers that work.
 func (p *place) manager() *manager {

@@ -6,9 +6,10 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/pasttense/pasttense/eventstore"
+	"github.com/pasttense/pasttense/internal/pgtest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(pgtest.WithCleanup(m)) }
 
 // OrderEvent and PaymentEvent are the families of these tests.
 type (

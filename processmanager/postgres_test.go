@@ -1,0 +1,37 @@
+package processmanager_test
+
+import (
+	"context"
+	"log/slog"
+	"testing"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/stretchr/testify/require"
+
+	"github.com/pasttense/pasttense/internal/pgtest"
+	"github.com/pasttense/pasttense/pgstore"
+)
+
+var migrated = pgtest.NewTemplate(func(ctx context.Context, url string) error {
+	return pgstore.Migrate(ctx, url, &pgstore.MigrateOptions{Logger: slog.New(slog.DiscardHandler)})
+})
+
+func newPlaceOnPostgres(t *testing.T) *place {
+	t.Helper()
+	url := migrated.Database(t)
+	store, err := pgstore.Open(t.Context(), url, nil)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, store.Close(context.WithoutCancel(t.Context()))) })
+	pool, err := pgxpool.New(t.Context(), url)
+	require.NoError(t, err)
+	t.Cleanup(pool.Close)
+	return &place{
+		t:      t,
+		store:  store,
+		agenda: pgstore.NewTarget(pool, nil),
+		passLeases: func() {
+			_, err := pool.Exec(t.Context(), "UPDATE pasttense.tasks SET due_at = clock_timestamp()")
+			require.NoError(t, err)
+		},
+	}
+}
