@@ -50,9 +50,7 @@ func (c AddItem) Decide(o Order) ([]Event, error) {
 
 type Checkout struct{}
 
-func (Checkout) Decide(Order) ([]Event, error) {
-	return []Event{CheckedOut{}}, nil
-}
+func (Checkout) Decide(Order) ([]Event, error) { return []Event{CheckedOut{}}, nil }
 
 func Example() {
 	orders := aggregate.New[Order](memstore.New(nil), Events, nil)

@@ -28,7 +28,7 @@ type Checkpoints interface {
 
 	// Pause stops a consumer, in every process, that could not handle what follows its checkpoint. It returns
 	// [ErrCheckpointMoved] when the checkpoint is not at that position any more. A consumer that is paused already keeps
-	// its reason.
+	// its reason. Any text is a reason; what of it cannot be stored is replaced.
 	Pause(ctx context.Context, consumer string, at Position, reason string) error
 
 	// Resume lets a paused consumer try again. It does nothing when the consumer is not paused.
@@ -73,7 +73,7 @@ type Target[Tx any] interface {
 	Checkpoints
 
 	// Advance runs work, once, and makes the move, in one transaction: both happen or neither. When work returns an
-	// error, or panics, nothing has happened.
+	// error, which Advance wraps, or panics, nothing has happened.
 	//
 	// Work is not run, and nothing happens, when the consumer is paused ([ErrPaused]), when its checkpoint is not where
 	// the move begins ([ErrCheckpointMoved]), or when the move is invalid ([ErrInvalid]). Of several processes that make

@@ -9,7 +9,7 @@ import (
 // backend to the guarantees S1 to S13 that it names; the most important ones are told here.
 //
 // All methods are safe for concurrent use. A method whose context ends returns an error that wraps the context's.
-// After Close every method returns [ErrClosed].
+// After Close every method returns [ErrClosed]. Each range over a sequence that a method returned reads anew.
 type Store interface {
 	// Append commits all writes or none, and returns once they are durable.
 	//
@@ -40,7 +40,8 @@ type Store interface {
 	// Subscribe yields what ReadAll does, in batches, and then each new event as it is committed; it ends only with the
 	// context or an error. To go on after an error, subscribe again after the last batch's Through. The first batch
 	// comes as soon as the store has looked, even when it has nothing in it; a later one when Through has moved or the
-	// head was reached. A slow loop body delays nobody else.
+	// head was reached. Batches are limited in events and in bytes, so a large append may come in several. A slow loop
+	// body delays nobody else.
 	// It returns [ErrBeyondHead] when the store has not reached after, and [ErrInvalid] when after is negative.
 	Subscribe(ctx context.Context, after Position, filter Filter) iter.Seq2[Batch, error]
 

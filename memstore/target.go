@@ -69,9 +69,6 @@ func NewTarget(opts *TargetOptions) *Target {
 func (t *Target) Advance(
 	ctx context.Context, move eventstore.Move, work func(ctx context.Context, tx *Tx) error,
 ) error {
-	if err := move.Validate(); err != nil {
-		return moveError(move, err)
-	}
 	if err := t.turn.enter(ctx); err != nil {
 		return moveError(move, err)
 	}
@@ -105,6 +102,9 @@ func (t *Target) stage(ctx context.Context, work func(ctx context.Context, tx *T
 // move calls do, which makes the move, if the consumer is where the move begins. Until do returns nobody else moves or
 // pauses the consumer.
 func (t *Target) move(ctx context.Context, move eventstore.Move, do func(moving *consumer) error) error {
+	if err := move.Validate(); err != nil {
+		return moveError(move, err)
+	}
 	moving, err := t.enter(ctx, move.Consumer)
 	if err != nil {
 		return moveError(move, err)

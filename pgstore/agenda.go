@@ -42,11 +42,11 @@ const (
 			due_at = clock_timestamp() + $4
 		WHERE process = $1 AND instance = $2`
 
-	// sqlDone removes the task, or where more was planned meanwhile leaves it for the next claim.
-	sqlDone = `
-		WITH done AS (
-			DELETE FROM {schema}.tasks WHERE process = $1 AND instance = $2 AND version <= $3
-		)
+	sqlDone = `DELETE FROM {schema}.tasks WHERE process = $1 AND instance = $2 AND version <= $3`
+
+	// sqlNotDone makes due what was planned meanwhile. It is a statement of its own, to see a plan that sqlDone has
+	// waited for.
+	sqlNotDone = `
 		UPDATE {schema}.tasks SET attempts = 0, reason = '', due_at = clock_timestamp()
 		WHERE process = $1 AND instance = $2 AND version > $3`
 
@@ -63,9 +63,9 @@ func (t *Target) Plan(ctx context.Context, move eventstore.Move, instances map[s
 		}
 		// Sorted, so that two processes lock the rows in the same order.
 		keys := slices.Sorted(maps.Keys(instances))
-		versions := make([]eventstore.Version, len(keys))
+		versions := make([]int64, len(keys))
 		for i, key := range keys {
-			versions[i] = instances[key]
+			versions[i] = int64(instances[key])
 		}
 		_, err := tx.Exec(ctx, t.sql.plan, move.Consumer, keys, versions)
 		return err
@@ -73,12 +73,15 @@ func (t *Target) Plan(ctx context.Context, move eventstore.Move, instances map[s
 }
 
 // Claim implements [eventstore.Agenda].
-func (t *Target) Claim(ctx context.Context, process string, limit int, lease time.Duration) ([]eventstore.Task, error) {
-	rows, err := t.pool.Query(ctx, t.sql.claim, process, max(limit, 0), lease)
-	if err != nil {
-		return nil, fmt.Errorf("claim tasks of %q: %w", process, err)
-	}
-	tasks, err := pgx.CollectRows(rows, scanTask)
+func (t *Target) Claim(
+	ctx context.Context, process string, limit int, lease time.Duration,
+) (tasks []eventstore.Task, err error) {
+	err = t.execute(ctx, func(batch *pgx.Batch) {
+		batch.Queue(t.sql.claim, process, max(limit, 0), lease).Query(func(rows pgx.Rows) (err error) {
+			tasks, err = pgx.CollectRows(rows, scanTask)
+			return err
+		})
+	})
 	if err != nil {
 		return nil, fmt.Errorf("claim tasks of %q: %w", process, err)
 	}
@@ -87,7 +90,9 @@ func (t *Target) Claim(ctx context.Context, process string, limit int, lease tim
 
 // Postpone implements [eventstore.Agenda].
 func (t *Target) Postpone(ctx context.Context, task eventstore.Task, delay time.Duration, reason string) error {
-	_, err := t.pool.Exec(ctx, t.sql.postpone, task.Process, task.Instance, storableText(reason), delay)
+	err := t.execute(ctx, func(batch *pgx.Batch) {
+		batch.Queue(t.sql.postpone, task.Process, task.Instance, storableText(reason), delay)
+	})
 	if err != nil {
 		return fmt.Errorf("postpone the task of %q for instance %q: %w", task.Process, task.Instance, err)
 	}
@@ -96,19 +101,24 @@ func (t *Target) Postpone(ctx context.Context, task eventstore.Task, delay time.
 
 // Done implements [eventstore.Agenda].
 func (t *Target) Done(ctx context.Context, task eventstore.Task) error {
-	if _, err := t.pool.Exec(ctx, t.sql.done, task.Process, task.Instance, task.Version); err != nil {
+	err := t.execute(ctx, func(batch *pgx.Batch) {
+		batch.Queue(t.sql.done, task.Process, task.Instance, task.Version)
+		batch.Queue(t.sql.notDone, task.Process, task.Instance, task.Version)
+	})
+	if err != nil {
 		return fmt.Errorf("finish the task of %q for instance %q: %w", task.Process, task.Instance, err)
 	}
 	return nil
 }
 
 // Tasks implements [eventstore.Agenda].
-func (t *Target) Tasks(ctx context.Context, process string) ([]eventstore.Task, error) {
-	rows, err := t.pool.Query(ctx, t.sql.tasks, process)
-	if err != nil {
-		return nil, fmt.Errorf("list the tasks of %q: %w", process, err)
-	}
-	tasks, err := pgx.CollectRows(rows, scanTask)
+func (t *Target) Tasks(ctx context.Context, process string) (tasks []eventstore.Task, err error) {
+	err = t.execute(ctx, func(batch *pgx.Batch) {
+		batch.Queue(t.sql.tasks, process).Query(func(rows pgx.Rows) (err error) {
+			tasks, err = pgx.CollectRows(rows, scanTask)
+			return err
+		})
+	})
 	if err != nil {
 		return nil, fmt.Errorf("list the tasks of %q: %w", process, err)
 	}

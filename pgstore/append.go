@@ -12,7 +12,8 @@ import (
 )
 
 const (
-	sqlBeginAppend = `BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE`
+	// sqlBeginWrite says what it needs, as a database's defaults may be anything.
+	sqlBeginWrite = `BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE`
 
 	// sqlLimitWait keeps an append from waiting long, with a connection and its lower bound in hand, for a stream that
 	// somebody's open transaction has written to.
@@ -112,7 +113,7 @@ func (a *attempt) transact(ctx context.Context, conn *pgx.Conn) (eventstore.Appe
 // begin opens the transaction, announces its lower bound and reads what the append is judged by, in one round trip.
 func (a *attempt) begin(ctx context.Context, conn *pgx.Conn, decision *decision) error {
 	batch := &pgx.Batch{}
-	batch.Queue(sqlBeginAppend)
+	batch.Queue(sqlBeginWrite)
 	batch.Queue(sqlProtect, a.store.idleTimeout)
 	batch.Queue(sqlLimitWait)
 	batch.Queue(a.store.sql.lock).QueryRow(func(row pgx.Row) error { return row.Scan(&a.backend, &a.lockKey, nil) })
@@ -126,7 +127,7 @@ func (a *attempt) commit(ctx context.Context, conn *pgx.Conn) error {
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("commit: %w", err)
 	}
-	tag, err := conn.Exec(ctx, "COMMIT")
+	tag, err := conn.Exec(ctx, sqlCommit)
 	switch {
 	case err == nil && tag.String() == "COMMIT":
 		return nil

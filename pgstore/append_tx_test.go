@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -139,21 +140,26 @@ func TestAppendTxReachesSubscriptions(t *testing.T) {
 	url := migrated.Database(t)
 	store, other, pool := open(t, url, pgstore.Options{}), open(t, url, pgstore.Options{}), newPool(t, url)
 	for _, reader := range []eventstore.Store{store, other} {
-		next, stop := iter.Pull2(reader.Subscribe(t.Context(), 0, eventstore.Filter{}))
-		defer stop()
-		_, err, _ := next() // subscribed
-		require.NoError(t, err)
+		appendTxReaches(t, store, reader, pool)
+	}
+}
 
-		tx := begin(t, pool, pgx.TxOptions{})
-		appended, err := store.AppendTx(t.Context(), tx, added(order42, 1))
+func appendTxReaches(t *testing.T, store *pgstore.Store, reader eventstore.Store, pool *pgxpool.Pool) {
+	t.Helper()
+	next, stop := iter.Pull2(reader.Subscribe(t.Context(), 0, eventstore.Filter{}))
+	defer stop()
+	_, err, _ := next() // subscribed
+	require.NoError(t, err)
+
+	tx := begin(t, pool, pgx.TxOptions{})
+	appended, err := store.AppendTx(t.Context(), tx, added(order42, 1))
+	require.NoError(t, err)
+	require.NoError(t, tx.Commit(t.Context()))
+	for {
+		batch, err, _ := next()
 		require.NoError(t, err)
-		require.NoError(t, tx.Commit(t.Context()))
-		for {
-			batch, err, _ := next()
-			require.NoError(t, err)
-			if batch.Through == appended.Position {
-				break
-			}
+		if batch.Through == appended.Position {
+			return
 		}
 	}
 }

@@ -3,9 +3,9 @@ package pgstore
 import (
 	"context"
 
-	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/pasttense/pasttense/eventstore"
 )
@@ -79,11 +79,11 @@ func streamNames(writes []eventstore.Write) (categories, keys []string) {
 	return categories, keys
 }
 
-func eventIDs(writes []eventstore.Write) []uuid.UUID {
-	var ids []uuid.UUID
+func eventIDs(writes []eventstore.Write) []pgtype.UUID {
+	var ids []pgtype.UUID
 	for _, write := range writes {
 		for _, event := range write.Events {
-			ids = append(ids, event.ID)
+			ids = append(ids, pgtype.UUID{Bytes: event.ID, Valid: true})
 		}
 	}
 	return ids

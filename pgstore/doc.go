@@ -34,7 +34,7 @@
 //
 // A store opens a pool of its own and one connection that listens for notifications. Through a pooler in transaction
 // mode, set [Options].NoListen and a short PollInterval, and tell pgx how to run statements if the pooler cannot prepare
-// them (default_query_exec_mode in the URL).
+// them (default_query_exec_mode in the URL). A standby cannot be opened: it does not know what is in flight on its primary.
 //
 // Guarantees hold where Postgres keeps what it acknowledged. After a failover to a standby that lagged, or a restore
 // from an older backup, consumers stop with [eventstore.ErrBeyondHead] instead of going on without what was lost.

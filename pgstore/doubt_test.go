@@ -34,6 +34,7 @@ func TestCommitWithoutAnswerIsResolved(t *testing.T) {
 			}
 		}},
 		{"and the database gets it later", func(t *testing.T, later <-chan struct{}) commitHook {
+			t.Helper()
 			return func(client, server net.Conn, message []byte) bool {
 				_ = client.Close()
 				<-later

@@ -49,3 +49,13 @@ func withIDs(write eventstore.Write) eventstore.Write {
 	}
 	return write
 }
+
+func idsOf(writes []eventstore.Write) []uuid.UUID {
+	var ids []uuid.UUID
+	for _, write := range writes {
+		for _, event := range write.Events {
+			ids = append(ids, event.ID)
+		}
+	}
+	return ids
+}

@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/pasttense/pasttense/eventstore"
 )
@@ -70,13 +70,14 @@ func (d *decision) result(start eventstore.Position) eventstore.AppendResult {
 	return result
 }
 
-// eventRows are the rows to be inserted, one slice for each column.
+// eventRows are the rows to be inserted, one slice for each column, of types that pgx can send without asking the
+// database for theirs.
 type eventRows struct {
 	number        []int32 // of the event in the append, from 1; of a reservation, from -1 downwards
 	category, key []string
-	version       []eventstore.Version
+	version       []int64
 	eventType     []string
-	id            []uuid.UUID
+	id            []pgtype.UUID
 	schemaVersion []int16
 	contentType   []string
 	data          []*string
@@ -123,11 +124,11 @@ func (r *eventRows) insert(
 }
 
 // reserved returns the positions of the reservations.
-func (r *eventRows) reserved(start eventstore.Position) []eventstore.Position {
-	var positions []eventstore.Position
+func (r *eventRows) reserved(start eventstore.Position) []int64 {
+	var positions []int64
 	for _, number := range r.number {
 		if number < 0 {
-			positions = append(positions, eventstore.Position(number)-start)
+			positions = append(positions, int64(number)-int64(start))
 		}
 	}
 	return positions
@@ -172,9 +173,9 @@ func (r *eventRows) add(
 	r.number = append(r.number, int32(number))
 	r.category = append(r.category, stream.Category)
 	r.key = append(r.key, stream.Key)
-	r.version = append(r.version, version)
+	r.version = append(r.version, int64(version))
 	r.eventType = append(r.eventType, event.Type)
-	r.id = append(r.id, event.ID)
+	r.id = append(r.id, pgtype.UUID{Bytes: event.ID, Valid: true})
 	r.schemaVersion = append(r.schemaVersion, int16(event.SchemaVersion))
 	r.contentType = append(r.contentType, event.ContentType)
 	r.data = append(r.data, nil)

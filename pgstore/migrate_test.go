@@ -70,11 +70,22 @@ func TestOpenRefusesASequenceBehindTheEvents(t *testing.T) {
 	url := migrated.Database(t)
 	_, err := open(t, url, pgstore.Options{}).Append(t.Context(), added(order42, 3))
 	require.NoError(t, err)
-	_, err = newPool(t, url).Exec(t.Context(), "SELECT setval('pasttense.events_position', 2)")
-	require.NoError(t, err)
-
-	_, err = pgstore.Open(t.Context(), url, nil)
-	require.ErrorContains(t, err, "sequence events_position is at 2, behind the last event at 3")
+	for value, refused := range map[string]bool{
+		"2, true":      true, // behind
+		"15000, true":  true, // within an append's block, so that a reader's bound would be within an append
+		"10000, false": true,
+		"10000, true":  false,
+	} {
+		_, err = newPool(t, url).Exec(t.Context(), "SELECT setval('pasttense.events_position', "+value+")")
+		require.NoError(t, err)
+		store, err := pgstore.Open(t.Context(), url, &pgstore.Options{Logger: silent})
+		if refused {
+			require.ErrorContains(t, err, "sequence events_position is at", value)
+			continue
+		}
+		require.NoError(t, err, value)
+		closeStore(t, store)
+	}
 }
 
 // The exported migrations make a store that Open takes, without the tool that Migrate uses.

@@ -76,5 +76,5 @@ func validateSchema(schema string) error {
 	return nil
 }
 
-// schemaOrDefault returns a schema's name, quoted for use in a statement.
+// quoteSchema returns a schema's name, quoted for use in a statement.
 func quoteSchema(schema string) string { return pgx.Identifier{schema}.Sanitize() }

@@ -42,7 +42,7 @@ const (
 )
 
 const (
-	// sqlLock announces the lower bound. A fresh sequence says last_value 1 although nothing was drawn.
+	// sqlLock announces the lower bound. A fresh sequence has a last_value although nothing was drawn.
 	sqlLock = `
 		WITH bound AS MATERIALIZED (
 			SELECT CASE WHEN is_called THEN last_value ELSE 0 END AS lower FROM {schema}.events_position
@@ -75,8 +75,8 @@ const (
 		SELECT coalesce((SELECT max(position) FROM {schema}.events WHERE position <= $1), 0),
 			coalesce((SELECT max(position) FROM {schema}.events), 0)`
 
-	sqlBeginRead  = `BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY`
-	sqlCommitRead = `COMMIT`
+	sqlBeginRead = `BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY`
+	sqlCommit    = `COMMIT`
 )
 
 // stableBound begins a transaction on conn and returns a position such that what is not yet visible at or below it

@@ -2,6 +2,7 @@ package pgstore_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -29,16 +30,16 @@ type proxy struct {
 type commitHook func(client, server net.Conn, message []byte) (forward bool)
 
 // newProxy returns a proxy and the URL that leads through it.
-func newProxy(t *testing.T, databaseURL string) (*proxy, string) {
+func newProxy(t *testing.T, databaseURL string) (p *proxy, url string) {
 	t.Helper()
 	config, err := pgx.ParseConfig(databaseURL)
 	require.NoError(t, err)
 	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	require.NoError(t, err)
-	p := &proxy{listener: listener, config: config}
+	p = &proxy{listener: listener, config: config}
 	p.running.Go(p.accept)
 	t.Cleanup(p.close)
-	url := fmt.Sprintf("postgres://%s@%s/%s?sslmode=disable", config.User, listener.Addr(), config.Database)
+	url = fmt.Sprintf("postgres://%s@%s/%s?sslmode=disable", config.User, listener.Addr(), config.Database)
 	if config.Password != "" {
 		url = fmt.Sprintf("postgres://%s:%s@%s/%s?sslmode=disable", config.User, config.Password, listener.Addr(),
 			config.Database)
@@ -60,7 +61,7 @@ func (p *proxy) accept() {
 			return
 		}
 		network, address := pgconn.NetworkAddress(p.config.Host, p.config.Port)
-		server, err := net.Dial(network, address)
+		server, err := (&net.Dialer{}).DialContext(context.Background(), network, address)
 		if err != nil {
 			_ = client.Close()
 			continue
@@ -76,7 +77,7 @@ func (p *proxy) accept() {
 	}
 }
 
-// isCommit recognises the commit of an append: a simple query of its own. Reads send theirs in a batch.
+// isCommit recognizes the commit of an append: a simple query of its own. Reads send theirs in a batch.
 func isCommit(message []byte) bool {
 	return bytes.HasPrefix(message, []byte("Q\x00\x00\x00\x0bCOMMIT\x00"))
 }

@@ -92,7 +92,7 @@ func (s *Store) streamPage(
 			page, err = collectPage(rows, limit)
 			return err
 		})
-		batch.Queue(sqlCommitRead)
+		batch.Queue(sqlCommit)
 		return conn.SendBatch(ctx, batch).Close()
 	})
 	return page, err

@@ -90,7 +90,7 @@ func (s *Store) look(ctx context.Context, query allQuery, after eventstore.Posit
 		batch := &pgx.Batch{}
 		query.queue(batch, after, bound, limit, &view.page)
 		batch.Queue(s.sql.reached, bound).QueryRow(func(row pgx.Row) error { return row.Scan(&view.stable, &view.head) })
-		batch.Queue(sqlCommitRead)
+		batch.Queue(sqlCommit)
 		return conn.SendBatch(ctx, batch).Close()
 	})
 	if err != nil {
@@ -111,7 +111,7 @@ func (s *Store) pageUpTo(
 		batch := &pgx.Batch{}
 		batch.Queue(sqlBeginRead)
 		query.queue(batch, after, stable, limit, &page)
-		batch.Queue(sqlCommitRead)
+		batch.Queue(sqlCommit)
 		return conn.SendBatch(ctx, batch).Close()
 	})
 	return page, err

@@ -50,7 +50,7 @@ func newStatements(schema string, sequence uint32) statements {
 // targetStatements are the SQL statements of a target.
 type targetStatements struct {
 	checkpoint, addCheckpoint, lockCheckpoint, moveCheckpoint, pause, resume string
-	plan, claim, postpone, done, tasks                                       string
+	plan, claim, postpone, done, notDone, tasks                              string
 }
 
 func newTargetStatements(schema string) targetStatements {
@@ -65,6 +65,7 @@ func newTargetStatements(schema string) targetStatements {
 		claim:          fillSchema(sqlClaim, schema),
 		postpone:       fillSchema(sqlPostpone, schema),
 		done:           fillSchema(sqlDone, schema),
+		notDone:        fillSchema(sqlNotDone, schema),
 		tasks:          fillSchema(sqlTasks, schema),
 	}
 }

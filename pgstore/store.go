@@ -39,8 +39,8 @@ var _ eventstore.Store = (*Store)(nil)
 // that; its size is set by pool_max_conns in the URL. One more connection listens for notifications.
 //
 // Open returns an error when the database cannot be reached, when the schema is missing or out of date (see [Migrate]),
-// when the database's encoding is not UTF8, and when the position sequence is behind the events, which means that the
-// database was restored incompletely. The caller closes the store with [Store.Close].
+// when the database's encoding is not UTF8, when the server is a standby, and when the position sequence is behind the
+// events, which means that the database was restored incompletely. The caller closes the store with [Store.Close].
 func Open(ctx context.Context, url string, opts *Options) (*Store, error) {
 	options, err := opts.withDefaults()
 	if err != nil {
@@ -84,7 +84,7 @@ func start(pool *pgxpool.Pool, options Options, sequence uint32) *Store {
 
 const (
 	sqlInspect = `
-		SELECT current_setting('server_encoding'), c.oid, s.seqcache, s.seqincrement,
+		SELECT current_setting('server_encoding'), pg_is_in_recovery(), c.oid, s.seqcache, s.seqincrement,
 			has_table_privilege(c.oid, 'SELECT')
 		FROM pg_class AS c
 		JOIN pg_namespace AS n ON n.oid = c.relnamespace
@@ -92,7 +92,7 @@ const (
 		WHERE n.nspname = $1 AND c.relname = 'events_position'`
 
 	sqlInspectSequence = `
-		SELECT (SELECT last_value FROM {schema}.events_position), coalesce((SELECT max(position) FROM {schema}.events), 0)`
+		SELECT (SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM {schema}.events_position), coalesce((SELECT max(position) FROM {schema}.events), 0)`
 )
 
 // inspect returns the OID of the position sequence of a sound store.
@@ -101,10 +101,11 @@ func inspect(ctx context.Context, pool *pgxpool.Pool, schema string) (uint32, er
 		encoding        string
 		sequence        uint32
 		cache, block    int64
+		standby         bool
 		readable        bool
 		lastDrawn, head eventstore.Position
 	)
-	err := pool.QueryRow(ctx, sqlInspect, schema).Scan(&encoding, &sequence, &cache, &block, &readable)
+	err := pool.QueryRow(ctx, sqlInspect, schema).Scan(&encoding, &standby, &sequence, &cache, &block, &readable)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return 0, fmt.Errorf("there is no event store in this schema: run pgstore.Migrate")
 	}
@@ -113,6 +114,9 @@ func inspect(ctx context.Context, pool *pgxpool.Pool, schema string) (uint32, er
 	}
 	if encoding != "UTF8" {
 		return 0, fmt.Errorf("the database's encoding is %s, it must be UTF8", encoding)
+	}
+	if standby {
+		return 0, fmt.Errorf("the server is a standby, which does not know what is in flight on its primary: use the primary")
 	}
 	if cache != 1 || block != blockSize {
 		return 0, fmt.Errorf("sequence events_position has CACHE %d and INCREMENT %d, they must be 1 and %d", cache, block,
@@ -127,9 +131,9 @@ func inspect(ctx context.Context, pool *pgxpool.Pool, schema string) (uint32, er
 	if err := pool.QueryRow(ctx, fillSchema(sqlInspectSequence, schema)).Scan(&lastDrawn, &head); err != nil {
 		return 0, err
 	}
-	if lastDrawn < head {
-		return 0, fmt.Errorf("sequence events_position is at %d, behind the last event at %d: the database was restored "+
-			"incompletely; set the sequence to at least that position", lastDrawn, head)
+	if lastDrawn < head || lastDrawn%blockSize != 0 {
+		return 0, fmt.Errorf("sequence events_position is at %d and the last event at %d: the sequence must be at a multiple "+
+			"of %d that is not below the last event; was the database restored incompletely?", lastDrawn, head, blockSize)
 	}
 	return sequence, nil
 }

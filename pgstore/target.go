@@ -108,7 +108,8 @@ func (t *Target) Pause(ctx context.Context, consumer string, at eventstore.Posit
 
 // Resume implements [eventstore.Checkpoints].
 func (t *Target) Resume(ctx context.Context, consumer string) error {
-	if _, err := t.pool.Exec(ctx, t.sql.resume, consumer); err != nil {
+	err := t.execute(ctx, func(batch *pgx.Batch) { batch.Queue(t.sql.resume, consumer) })
+	if err != nil {
 		return fmt.Errorf("resume %q: %w", consumer, err)
 	}
 	return nil
@@ -147,6 +148,15 @@ func (t *Target) transact(ctx context.Context, work func(tx pgx.Tx) error) error
 			}
 			return work(tx)
 		})
+}
+
+// execute runs statements in a transaction, in one round trip.
+func (t *Target) execute(ctx context.Context, queue func(batch *pgx.Batch)) error {
+	batch := &pgx.Batch{}
+	batch.Queue(sqlBeginWrite)
+	queue(batch)
+	batch.Queue(sqlCommit)
+	return t.pool.SendBatch(ctx, batch).Close()
 }
 
 // expect locks the checkpoint and returns an error when the move cannot begin there.

@@ -35,9 +35,8 @@ COMMENT ON COLUMN events.id_given IS 'Whether the appender gave event_id, to mak
 CREATE INDEX events_given_id ON events (event_id) WHERE id_given;
 
 -- An append that checks a stream without writing it reserves the stream's next version: it inserts a row of empty type,
--- at a position below zero, which holds off other appends to the stream until it commits, and removes it in the same
--- transaction. The role that
--- appends may not delete events, so it does that through this function, which can delete nothing else.
+-- at a position below zero, by which other appends to the stream wait for this one, and removes it before the commit.
+-- The role that appends may not delete events, so it does that through this function, which can delete nothing else.
 -- +goose StatementBegin
 CREATE FUNCTION release_reservations(positions bigint[]) RETURNS void
 	LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path FROM CURRENT

@@ -37,7 +37,7 @@ func startContainers(ctx context.Context) (*containers, error) {
 
 // start starts a server with the connections and prepared transactions that pgserver gives its own, and with some settings.
 func (c *containers) start(ctx context.Context, variable string, settings ...string) error {
-	args := []string{"-c", "max_connections=200", "-c", "max_prepared_transactions=10"}
+	args := []string{"-c", "max_connections=500", "-c", "max_prepared_transactions=10"}
 	for _, setting := range settings {
 		args = append(args, "-c", setting)
 	}

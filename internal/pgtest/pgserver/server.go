@@ -109,7 +109,7 @@ func (s *Server) create(ctx context.Context, settings Settings) error {
 
 func (s *Server) configure(settings Settings) error {
 	var conf bytes.Buffer
-	conf.WriteString("listen_addresses = '127.0.0.1'\nmax_connections = 200\nmax_prepared_transactions = 10\nshared_buffers = '64MB'\n")
+	conf.WriteString("listen_addresses = '127.0.0.1'\nmax_connections = 500\nmax_prepared_transactions = 10\nshared_buffers = '64MB'\n")
 	fmt.Fprintf(&conf, "unix_socket_directories = %s\n", quote(s.directory))
 	for name, value := range settings {
 		fmt.Fprintf(&conf, "%s = %s\n", name, quote(value))

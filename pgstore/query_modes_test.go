@@ -1,0 +1,78 @@
+package pgstore_test
+
+import (
+	"net/url"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/pasttense/pasttense/eventstore"
+	"github.com/pasttense/pasttense/pgstore"
+)
+
+// A pooler may not be able to prepare statements: every way in which pgx can run them works.
+func TestEveryQueryModeOfPgx(t *testing.T) {
+	t.Parallel()
+	for _, mode := range []string{"cache_statement", "cache_describe", "describe_exec", "exec", "simple_protocol"} {
+		t.Run(mode, func(t *testing.T) {
+			t.Parallel()
+			u, err := url.Parse(migrated.Database(t))
+			require.NoError(t, err)
+			query := u.Query()
+			query.Set("default_query_exec_mode", mode)
+			u.RawQuery = query.Encode()
+			appendAndRead(t, u.String())
+			planAndClaim(t, u.String())
+		})
+	}
+}
+
+func appendAndRead(t *testing.T, databaseURL string) {
+	t.Helper()
+	store, pool := open(t, databaseURL, pgstore.Options{NoListen: true}), newPool(t, databaseURL)
+	ctx := eventstore.WithMetadata(t.Context(), eventstore.Metadata{Actor: "Ada", Values: map[string]string{"k": "v"}})
+	write := withIDs(expecting(eventstore.NoStream, added(order42, 2)))
+	write.Events[1].ContentType, write.Events[1].Data = "application/octet-stream", []byte{0, 0xff, '\\', '\''}
+	check := eventstore.Write{Stream: eventstore.StreamID{Category: "order", Key: "43"}}
+
+	first, err := store.Append(ctx, write, check)
+	require.NoError(t, err)
+	again, err := store.Append(ctx, write, check)
+	require.NoError(t, err)
+	assert.Equal(t, first, again)
+	require.NoError(t, pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
+		_, err := store.AppendTx(ctx, tx, added(order42, 1))
+		return err
+	}))
+	events := stream(t, store, order42)
+	require.Len(t, events, 3)
+	assert.Equal(t, write.Events[0].Data, events[0].Data)
+	assert.Equal(t, write.Events[1].Data, events[1].Data)
+	assert.Equal(t, "Ada", events[1].Metadata.Actor)
+	assert.Equal(t, write.Events[1].ID, events[1].ID)
+	filter := eventstore.Filter{Categories: []string{"order", "payment"}, Types: []string{"order.item-added"}}
+	assert.Equal(t, events, collect(t, store.ReadAll(ctx, 0, filter)))
+}
+
+func planAndClaim(t *testing.T, databaseURL string) {
+	t.Helper()
+	target := pgstore.NewTarget(newPool(t, databaseURL), nil)
+	move := eventstore.Move{Consumer: "$pm.checkout", From: 0, To: 7}
+	require.NoError(t, target.Plan(t.Context(), move, map[string]eventstore.Version{"42": 1, "43": 1}))
+	tasks, err := target.Claim(t.Context(), "$pm.checkout", 10, time.Hour)
+	require.NoError(t, err)
+	require.Len(t, tasks, 2)
+	require.NoError(t, target.Postpone(t.Context(), tasks[0], time.Minute, "it's down"))
+	require.NoError(t, target.Done(t.Context(), tasks[1]))
+	tasks, err = target.Tasks(t.Context(), "$pm.checkout")
+	require.NoError(t, err)
+	require.Len(t, tasks, 1)
+	assert.Equal(t, "it's down", tasks[0].Reason)
+	require.NoError(t, target.Pause(t.Context(), "$pm.checkout", 7, "poison"))
+	checkpoint, err := target.Checkpoint(t.Context(), "$pm.checkout")
+	require.NoError(t, err)
+	assert.True(t, checkpoint.Paused)
+}
