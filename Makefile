@@ -2,8 +2,7 @@
 
 GO       ?= go
 FUZZTIME ?= 10s
-BENCH    ?= .
-COUNT    ?= 1
+ONLY     ?=
 
 modules  := $(patsubst $(CURDIR)%,.%,$(shell $(GO) list -m -f '{{.Dir}}'))
 packages := $(addsuffix /...,$(modules))
@@ -33,5 +32,5 @@ fmt: ## Format all modules
 fuzz: ## Run every fuzz target for FUZZTIME (10s)
 	@$(testdb) ./tools/fuzz $(FUZZTIME) $(packages)
 
-bench: ## Run the benchmarks that match BENCH (.), each COUNT (1) times
-	$(testdb) $(GO) test -run '^$$' -bench '$(BENCH)' -benchmem -count $(COUNT) ./bench/...
+bench: ## Measure speed beside plain pgx: everything, or what ONLY (append-64,live) names
+	$(GO) run ./bench -only '$(ONLY)' $(BENCHFLAGS)

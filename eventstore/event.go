@@ -12,7 +12,7 @@ const ContentTypeJSON = "application/json"
 // EventData is an event to be appended.
 type EventData struct {
 	// ID identifies the event. Where it is zero, the store gives a UUIDv7. Appending events with IDs of one's own makes
-	// the append idempotent; then every event of the append must have one.
+	// the append idempotent; then every event of the append must have one, and one that no store has given.
 	ID uuid.UUID
 	// Type is the name of the event's type, for example "order.item-added": not empty, at most MaxTypeBytes, valid
 	// UTF-8 without NUL.

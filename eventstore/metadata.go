@@ -62,32 +62,37 @@ func (m Metadata) withDefaults(defaults Metadata) Metadata {
 }
 
 func (m Metadata) validate() error {
-	size := 0
-	check := func(field, s string) error {
-		if !utf8.ValidString(s) {
-			return fmt.Errorf("%w: metadata %s %q is not valid UTF-8", ErrInvalid, field, s)
-		}
-		size += len(s)
-		return nil
-	}
-	fields := [][2]string{
-		{"CorrelationID", m.CorrelationID},
-		{"CausationID", m.CausationID},
-		{"Actor", m.Actor},
-		{"TraceParent", m.TraceParent},
-	}
-	for key, value := range m.Values {
-		fields = append(fields, [2]string{"key", key}, [2]string{"value", value})
-	}
-	for _, field := range fields {
-		if err := check(field[0], field[1]); err != nil {
-			return err
+	for field, value := range m.strings {
+		if !utf8.ValidString(value) {
+			return fmt.Errorf("%w: metadata %s %q is not valid UTF-8", ErrInvalid, field, value)
 		}
 	}
-	if size > MaxMetadataBytes {
+	if size := m.size(); size > MaxMetadataBytes {
 		return fmt.Errorf("%w: metadata is %d bytes, the limit is %d", ErrInvalid, size, MaxMetadataBytes)
 	}
 	return nil
+}
+
+// size is the length of all names and values of the user's, in bytes.
+func (m Metadata) size() int {
+	size := 0
+	for _, value := range m.strings {
+		size += len(value)
+	}
+	return size
+}
+
+// strings yields each string that the user has given, with the name of its field.
+func (m Metadata) strings(yield func(field, value string) bool) {
+	if !yield("CorrelationID", m.CorrelationID) || !yield("CausationID", m.CausationID) ||
+		!yield("Actor", m.Actor) || !yield("TraceParent", m.TraceParent) {
+		return
+	}
+	for key, value := range m.Values {
+		if !yield("key", key) || !yield("value", value) {
+			return
+		}
+	}
 }
 
 func firstNonEmpty(a, b string) string {

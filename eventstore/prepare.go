@@ -25,7 +25,7 @@ const (
 	MaxAppendWrites = 1000
 	// MaxAppendEvents is the greatest number of events in one append.
 	MaxAppendEvents = 10_000
-	// MaxAppendBytes is the greatest size of the data of one append.
+	// MaxAppendBytes is the greatest size of the data and metadata of one append.
 	MaxAppendBytes = 64 << 20
 )
 
@@ -98,10 +98,10 @@ func (p *preparation) write(write Write) (Write, error) {
 }
 
 func (p *preparation) event(event EventData) (EventData, error) {
+	event.Metadata = event.Metadata.withDefaults(p.metadata)
 	if err := p.count(event); err != nil {
 		return EventData{}, err
 	}
-	event.Metadata = event.Metadata.withDefaults(p.metadata)
 	if event.SchemaVersion == 0 {
 		event.SchemaVersion = 1
 	}
@@ -129,12 +129,12 @@ func (p *preparation) count(event EventData) error {
 	}
 	p.result.GivenIDs = given
 	p.result.Events++
-	p.bytes += len(event.Data)
+	p.bytes += len(event.Data) + event.Metadata.size()
 	if p.result.Events > MaxAppendEvents {
 		return fmt.Errorf("%w: the append has more events than the limit of %d", ErrInvalid, MaxAppendEvents)
 	}
 	if p.bytes > MaxAppendBytes {
-		return fmt.Errorf("%w: the append has more data than the limit of %d bytes", ErrInvalid, MaxAppendBytes)
+		return fmt.Errorf("%w: the append has more data and metadata than the limit of %d bytes", ErrInvalid, MaxAppendBytes)
 	}
 	return nil
 }

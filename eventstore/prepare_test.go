@@ -144,7 +144,7 @@ func TestPrepareAtTheLimits(t *testing.T) {
 		},
 		"data of all": {
 			megabytes(64), append(megabytes(64), another(events(1, "x"))),
-			"more data than the limit of 67108864",
+			"more data and metadata than the limit of 67108864",
 		},
 		"streams": {
 			streams(1000), streams(1001),

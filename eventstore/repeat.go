@@ -8,7 +8,8 @@ import (
 )
 
 // FirstResult tells whether the append was made before. It is for backends, which pass as found at least every event of
-// the append's streams that has one of the append's IDs.
+// the append's streams that has one of the append's IDs, given by its appender: an ID that a store gave is nobody's to
+// repeat.
 //
 // It returns the first result and true for a repeat, false when none of the events is there, and an error wrapping
 // [ErrIDReused] when the IDs belong to something else.

@@ -75,7 +75,7 @@ func (s *Store) commit(
 	if err := s.check(prepared.Writes); err != nil {
 		return eventstore.AppendResult{}, err
 	}
-	result := s.write(prepared.Writes, records)
+	result := s.write(prepared, records)
 	if len(records) > 0 {
 		s.wake()
 	}
@@ -91,23 +91,12 @@ func (s *Store) find(prepared eventstore.Prepared) []eventstore.RecordedEvent {
 			continue
 		}
 		for i := range write.Events {
-			if event := to.byID(write.Events[i].ID); event != nil {
+			if event := to.given[write.Events[i].ID]; event != nil {
 				found = append(found, *event)
 			}
 		}
 	}
 	return found
-}
-
-// byID returns the event with the ID, nil where there is none.
-func (s *stream) byID(id uuid.UUID) *eventstore.RecordedEvent {
-	if s.ids == nil {
-		s.ids = make(map[uuid.UUID]*eventstore.RecordedEvent, len(s.events))
-	}
-	for _, event := range s.events[len(s.ids):] {
-		s.ids[event.ID] = event
-	}
-	return s.ids[id]
 }
 
 // check returns a conflict for the first write whose stream is not as it expects.
@@ -126,7 +115,8 @@ func (s *Store) check(writes []eventstore.Write) error {
 }
 
 // write gives the records their versions and positions and adds them to their streams and to the log.
-func (s *Store) write(writes []eventstore.Write, records []eventstore.RecordedEvent) eventstore.AppendResult {
+func (s *Store) write(prepared eventstore.Prepared, records []eventstore.RecordedEvent) eventstore.AppendResult {
+	writes := prepared.Writes
 	result := eventstore.AppendResult{Writes: make([]eventstore.WriteResult, len(writes))}
 	for i := range writes {
 		count := len(writes[i].Events)
@@ -142,7 +132,7 @@ func (s *Store) write(writes []eventstore.Write, records []eventstore.RecordedEv
 			event := &records[j]
 			event.Version = eventstore.Version(len(to.events) + 1)
 			event.Position = head(s.log) + 1
-			to.events = append(to.events, event)
+			to.add(event, prepared.GivenIDs)
 			s.log = append(s.log, event)
 		}
 		records = records[count:]
@@ -153,4 +143,16 @@ func (s *Store) write(writes []eventstore.Write, records []eventstore.RecordedEv
 		}
 	}
 	return result
+}
+
+// add adds an event. Only those whose appender gave the ID are found by it.
+func (s *stream) add(event *eventstore.RecordedEvent, idGiven bool) {
+	s.events = append(s.events, event)
+	if !idGiven {
+		return
+	}
+	if s.given == nil {
+		s.given = make(map[uuid.UUID]*eventstore.RecordedEvent)
+	}
+	s.given[event.ID] = event
 }

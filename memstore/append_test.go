@@ -75,20 +75,6 @@ func TestRepeatIsFoundAmongEventsOfEveryKind(t *testing.T) {
 	assert.Equal(t, eventstore.Position(10), head)
 }
 
-func TestIDThatTheStoreGaveIsNotUsedAgain(t *testing.T) {
-	store := memstore.New(nil)
-	appendTo(t, store, order("1"), events(1)...)
-	stored, err := collect(store.ReadStream(t.Context(), order("1"), eventstore.ReadOptions{}))
-	require.NoError(t, err)
-
-	other := events(2)[1:]
-	other[0].ID = stored[0].ID
-	_, err = store.Append(t.Context(), eventstore.Write{
-		Stream: order("1"), Expected: eventstore.AnyVersion, Events: other,
-	})
-	require.ErrorIs(t, err, eventstore.ErrIDReused)
-}
-
 // Writers of several streams race with readers, which must always see whole appends.
 func TestReadersSeeWholeAppends(t *testing.T) {
 	const writers, readers, appends = 4, 2, 200

@@ -53,9 +53,8 @@ var _ eventstore.Store = (*Store)(nil)
 // stream is guarded by Store.mu.
 type stream struct {
 	events []*eventstore.RecordedEvent
-	// ids has the first len(ids) events. It is brought up to date when an append gives event IDs, so who gives none
-	// pays nothing. No two events of a stream have the same ID.
-	ids map[uuid.UUID]*eventstore.RecordedEvent
+	// given has the events whose appender gave their IDs. Who gives none pays nothing.
+	given map[uuid.UUID]*eventstore.RecordedEvent
 }
 
 // New returns an empty store. Nil options are the defaults.

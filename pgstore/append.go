@@ -17,7 +17,7 @@ const (
 
 	// sqlLimitWait keeps an append from waiting long, with a connection and its lower bound in hand, for a stream that
 	// somebody's open transaction has written to.
-	sqlLimitWait = `SET LOCAL lock_timeout = '100ms'`
+	sqlLimitWait = `SET LOCAL lock_timeout = '50ms'`
 )
 
 const (
@@ -52,10 +52,10 @@ func (s *Store) Append(ctx context.Context, writes ...eventstore.Write) (eventst
 
 // appendUntilDecided makes attempts until the append is acknowledged or refused.
 func (s *Store) appendUntilDecided(ctx context.Context, prepared eventstore.Prepared) (eventstore.AppendResult, error) {
-	lost := 0
+	lost, patient := 0, false
 	for pause := firstPause; ; pause = min(2*pause, maxPause) {
 		attempt := attempt{store: s, prepared: prepared}
-		result, err := attempt.run(ctx)
+		result, err := attempt.runIn(ctx, patient)
 		switch {
 		case err == nil:
 			return result, nil
@@ -66,6 +66,8 @@ func (s *Store) appendUntilDecided(ctx context.Context, prepared eventstore.Prep
 			}
 		case isConnectionLoss(ctx, err) && lost < maxLost:
 			lost++
+		case isLockTimeout(err):
+			patient = true
 		case !isRace(err):
 			return eventstore.AppendResult{}, err
 		}
@@ -83,6 +85,20 @@ type attempt struct {
 	backend uint32 // its process ID
 	lockKey int64  // the key of its advisory lock
 	inDoubt bool   // the commit was sent, and no answer came
+}
+
+// runIn runs the attempt. A patient one has waited in vain for a stream before: few of those have a connection at a time,
+// lest they take them all from appends that need not wait.
+func (a *attempt) runIn(ctx context.Context, patient bool) (eventstore.AppendResult, error) {
+	if patient {
+		select {
+		case a.store.patient <- struct{}{}:
+			defer func() { <-a.store.patient }()
+		case <-ctx.Done():
+			return eventstore.AppendResult{}, ctx.Err()
+		}
+	}
+	return a.run(ctx)
 }
 
 func (a *attempt) run(ctx context.Context) (eventstore.AppendResult, error) {
@@ -110,14 +126,15 @@ func (a *attempt) transact(ctx context.Context, conn *pgx.Conn) (eventstore.Appe
 	return result, a.commit(ctx, conn)
 }
 
-// begin opens the transaction, announces its lower bound and reads what the append is judged by, in one round trip.
+// begin opens the transaction, reads what the append is judged by and announces its lower bound, in one round trip. The
+// lock comes last, so that it is not held while a slow client takes in what was read.
 func (a *attempt) begin(ctx context.Context, conn *pgx.Conn, decision *decision) error {
 	batch := &pgx.Batch{}
 	batch.Queue(sqlBeginWrite)
 	batch.Queue(sqlProtect, a.store.idleTimeout)
 	batch.Queue(sqlLimitWait)
-	batch.Queue(a.store.sql.lock).QueryRow(func(row pgx.Row) error { return row.Scan(&a.backend, &a.lockKey, nil) })
 	decision.queueReads(batch)
+	batch.Queue(a.store.sql.lock).QueryRow(func(row pgx.Row) error { return row.Scan(&a.backend, &a.lockKey, nil) })
 	return conn.SendBatch(ctx, batch).Close()
 }
 

@@ -2,6 +2,7 @@ package pgstore
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/jackc/pgx/v5"
 
@@ -37,6 +38,10 @@ func (s *Store) AppendTx(ctx context.Context, tx pgx.Tx, writes ...eventstore.Wr
 		return eventstore.AppendResult{}, describeAppend(writes, err)
 	}
 	defer s.leave()
+	if encoding := tx.Conn().PgConn().ParameterStatus("client_encoding"); encoding != "UTF8" {
+		return eventstore.AppendResult{}, describeAppend(writes, fmt.Errorf(
+			"%w: the transaction's client_encoding is %s, it must be UTF8", eventstore.ErrInvalid, encoding))
+	}
 	result, err := s.appendIn(ctx, tx, prepared)
 	if err != nil {
 		return eventstore.AppendResult{}, describeAppend(writes, err)
@@ -50,18 +55,15 @@ func (s *Store) appendIn(ctx context.Context, tx pgx.Tx, prepared eventstore.Pre
 	decision := &decision{sql: s.sql, prepared: prepared}
 	batch := &pgx.Batch{}
 	batch.Queue(sqlProtect, s.idleTimeout)
-	batch.Queue(s.sql.lockOnce)
 	decision.queueReads(batch)
+	batch.Queue(s.sql.lockOnce) // last, see attempt.begin
 	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
-		return eventstore.AppendResult{}, err
+		return eventstore.AppendResult{}, decision.lostRace(err)
 	}
 	result, repeat, err := decision.judge()
 	if err != nil || repeat {
 		return result, err
 	}
 	result, err = decision.insert(ctx, tx)
-	if isRace(err) {
-		return eventstore.AppendResult{}, decision.lostRace(err)
-	}
-	return result, err
+	return result, decision.lostRace(err)
 }

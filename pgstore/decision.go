@@ -19,8 +19,12 @@ const (
 		FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS w (category, stream_key, place)
 		ORDER BY place`
 
-	// sqlGivenIDs finds events by IDs that their appenders gave, through an index of those alone.
-	sqlGivenIDs = `SELECT ` + eventColumns + ` FROM {schema}.events WHERE id_given AND event_id = ANY ($1)`
+	// sqlGivenIDs finds events of the streams by IDs that their appenders gave, through an index of those alone.
+	sqlGivenIDs = `
+		SELECT ` + eventColumns + `
+		FROM {schema}.events
+		WHERE id_given AND event_id = ANY ($3)
+			AND (category, stream_key) IN (SELECT * FROM unnest($1::text[], $2::text[]))`
 )
 
 // database is what an append runs its statements on: a connection of the store's, or a caller's transaction.
@@ -47,7 +51,7 @@ func (d *decision) queueReads(batch *pgx.Batch) {
 		return err
 	})
 	if d.prepared.GivenIDs {
-		batch.Queue(d.sql.givenIDs, eventIDs(d.prepared.Writes)).Query(func(rows pgx.Rows) (err error) {
+		batch.Queue(d.sql.givenIDs, categories, keys, eventIDs(d.prepared.Writes)).Query(func(rows pgx.Rows) (err error) {
 			d.found, err = pgx.CollectRows(rows, scanEvent)
 			return err
 		})

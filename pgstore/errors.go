@@ -17,11 +17,7 @@ const (
 	codeSerializationFailure = "40001"
 	codeDeadlockDetected     = "40P01"
 	codeLockNotAvailable     = "55P03"
-	codeUndefinedTable       = "42P01"
-	codeInvalidSchemaName    = "3F000"
-
-	classConnectionException  = "08"
-	classOperatorIntervention = "57P" // shutdown, crash, starting up, terminated
+	codeDuplicateObject      = "42710"
 )
 
 // versionConstraint is what lets one append win of those that want the same version of a stream.
@@ -43,17 +39,21 @@ func isRace(err error) bool {
 	}
 }
 
+// isLockTimeout reports whether an append has waited too long for a stream that an open transaction has written to.
+func isLockTimeout(err error) bool {
+	var pgErr *pgconn.PgError
+	return errors.As(err, &pgErr) && pgErr.Code == codeLockNotAvailable
+}
+
+// lostConnectionError marks an error after which the connection was closed, or that kept it from being made.
+type lostConnectionError struct{ error }
+
+func (e *lostConnectionError) Unwrap() error { return e.error }
+
 // isConnectionLoss reports whether err means that the connection broke or could not be made, while ctx goes on.
 func isConnectionLoss(ctx context.Context, err error) bool {
-	if ctx.Err() != nil || errors.Is(err, eventstore.ErrClosed) || isConflict(err) || errors.Is(err, eventstore.ErrIDReused) {
-		return false
-	}
-	var pgErr *pgconn.PgError
-	if errors.As(err, &pgErr) {
-		return strings.HasPrefix(pgErr.Code, classConnectionException) ||
-			strings.HasPrefix(pgErr.Code, classOperatorIntervention)
-	}
-	return true
+	var lost *lostConnectionError
+	return ctx.Err() == nil && errors.As(err, &lost)
 }
 
 // isRefusal reports whether the database answered a commit with an error and did not commit. A fatal error says that
@@ -68,22 +68,26 @@ func isConflict(err error) bool {
 	return errors.As(err, &conflict)
 }
 
-// lostRace turns the error of an insert that came second into a conflict. The transaction that it happened in cannot
-// look any more, so the version is unknown.
+// lostRace turns the error of an append in a caller's transaction that came second into a conflict. The transaction can
+// look no more, so the version is unknown. To wait too long for a lock, by a timeout of the caller's, is no conflict.
 func (d *decision) lostRace(err error) error {
-	write := d.prepared.Writes[0]
 	var pgErr *pgconn.PgError
-	if errors.As(err, &pgErr) {
-		for i, other := range d.prepared.Writes {
-			// The detail quotes the key that is there already, in whatever language.
-			key := fmt.Sprintf("(%s, %s, %d)", other.Stream.Category, other.Stream.Key, d.versions[i]+1)
-			if strings.Contains(pgErr.Detail, key) {
-				write = other
-			}
+	if !errors.As(err, &pgErr) || !isRace(err) || isLockTimeout(err) {
+		return err
+	}
+	write := d.prepared.Writes[0]
+	for i, other := range d.prepared.Writes {
+		if i < len(d.versions) && strings.Contains(pgErr.Detail, versionKey(other.Stream, d.versions[i]+1)) {
+			write = other
 		}
 	}
 	conflict := &eventstore.ConflictError{
 		Stream: write.Stream, Expected: write.Expected, Actual: eventstore.VersionUnknown,
 	}
 	return fmt.Errorf("%w (%w)", conflict, err)
+}
+
+// versionKey is how the detail of a unique violation quotes the key that is there already, in whatever language.
+func versionKey(stream eventstore.StreamID, version eventstore.Version) string {
+	return fmt.Sprintf("(%s, %s, %d)", stream.Category, stream.Key, version)
 }

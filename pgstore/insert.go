@@ -49,7 +49,8 @@ func (d *decision) insert(ctx context.Context, db database) (eventstore.AppendRe
 		}
 	}
 	if reserved := rows.reserved(start); len(reserved) > 0 {
-		if _, err := db.Exec(ctx, d.sql.release, reserved); err != nil {
+		// Also when ctx ends now: a caller that commits all the same must not commit a reservation.
+		if _, err := db.Exec(context.WithoutCancel(ctx), d.sql.release, reserved); err != nil {
 			return eventstore.AppendResult{}, fmt.Errorf("release reservations: %w", err)
 		}
 	}

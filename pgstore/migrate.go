@@ -69,20 +69,25 @@ func migrate(ctx context.Context, url string, options MigrateOptions) error {
 	if err := validateSchema(options.Schema); err != nil {
 		return err
 	}
-	config, err := pgx.ParseConfig(url)
+	poolConfig, err := pgxpool.ParseConfig(url) // the URL may be the one for Open, with settings of a pool
 	if err != nil {
 		return err
 	}
+	config := poolConfig.ConnConfig
+	config.RuntimeParams["client_encoding"] = "UTF8"
 	conn, err := pgx.ConnectConfig(ctx, config)
 	if err != nil {
 		return err
 	}
 	// The lock goes with its session.
 	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
+	if _, err := conn.Exec(ctx, "SET idle_session_timeout = 0"); err != nil {
+		return err
+	}
 	if _, err := conn.Exec(ctx, "SELECT pg_advisory_lock($1)", migrationLock(options.Schema)); err != nil {
 		return fmt.Errorf("wait for other migrations: %w", err)
 	}
-	if _, err := conn.Exec(ctx, fillSchema("CREATE SCHEMA IF NOT EXISTS {schema}", options.Schema)); err != nil {
+	if err := createSchema(ctx, conn, options.Schema); err != nil {
 		return err
 	}
 	if err := applyMigrations(ctx, config, options); err != nil {
@@ -99,6 +104,17 @@ func migrationLock(schema string) int64 {
 	hash := fnv.New64a()
 	hash.Write([]byte("pasttense.migrate." + schema))
 	return int64(hash.Sum64())
+}
+
+// createSchema creates a schema that is missing. IF NOT EXISTS would not do: it wants the right to create schemas first.
+func createSchema(ctx context.Context, conn *pgx.Conn, schema string) error {
+	var exists bool
+	const look = "SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = $1)"
+	if err := conn.QueryRow(ctx, look, schema).Scan(&exists); err != nil || exists {
+		return err
+	}
+	_, err := conn.Exec(ctx, fillSchema("CREATE SCHEMA {schema}", schema))
+	return err
 }
 
 func applyMigrations(ctx context.Context, config *pgx.ConnConfig, options MigrateOptions) error {

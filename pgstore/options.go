@@ -3,6 +3,7 @@ package pgstore
 import (
 	"fmt"
 	"log/slog"
+	"math"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -16,7 +17,8 @@ const DefaultSchema = "pasttense"
 const (
 	defaultPollInterval           = time.Second
 	defaultIdleTransactionTimeout = 30 * time.Second
-	maxSchemaBytes                = 63 // what Postgres takes for a name
+	maxIdleTransactionTimeout     = math.MaxInt32 * time.Millisecond // what Postgres takes
+	maxSchemaBytes                = 63                               // what Postgres takes for a name
 )
 
 // Options are the options of [Open]. Nil and the zero value are the defaults.
@@ -62,9 +64,9 @@ func (o *Options) withDefaults() (Options, error) {
 	if options.PollInterval < 0 {
 		return Options{}, fmt.Errorf("%w: PollInterval is %s, it must be positive", eventstore.ErrInvalid, options.PollInterval)
 	}
-	if options.IdleTransactionTimeout < time.Millisecond {
-		return Options{}, fmt.Errorf("%w: IdleTransactionTimeout is %s, the least is 1ms", eventstore.ErrInvalid,
-			options.IdleTransactionTimeout)
+	if timeout := options.IdleTransactionTimeout; timeout < time.Millisecond || timeout > maxIdleTransactionTimeout {
+		return Options{}, fmt.Errorf("%w: IdleTransactionTimeout is %s, the range is 1ms to %s", eventstore.ErrInvalid,
+			timeout, maxIdleTransactionTimeout)
 	}
 	return options, validateSchema(options.Schema)
 }
@@ -72,6 +74,9 @@ func (o *Options) withDefaults() (Options, error) {
 func validateSchema(schema string) error {
 	if len(schema) > maxSchemaBytes {
 		return fmt.Errorf("%w: Schema is %d bytes, the limit is %d", eventstore.ErrInvalid, len(schema), maxSchemaBytes)
+	}
+	if schema == "$user" {
+		return fmt.Errorf("%w: Schema is %q, which stands for another name in a search_path", eventstore.ErrInvalid, schema)
 	}
 	return nil
 }

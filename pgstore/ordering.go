@@ -2,6 +2,7 @@ package pgstore
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync/atomic"
 
@@ -41,12 +42,15 @@ const (
 	lockKeys = 1 << 31
 )
 
+// lastDrawn is the last value that was drawn from the sequence, 0 when none was. SELECT last_value would not do: it reads
+// the sequence's page without keeping its lock, and nextval puts a value there for a moment, before it writes the log,
+// that is up to 32 draws ahead. Who took that for a bound would announce too high a one, or read beyond what is settled.
+const lastDrawn = `coalesce(pg_sequence_last_value({oid}::oid::regclass), 0)`
+
 const (
-	// sqlLock announces the lower bound. A fresh sequence has a last_value although nothing was drawn.
+	// sqlLock announces the lower bound.
 	sqlLock = `
-		WITH bound AS MATERIALIZED (
-			SELECT CASE WHEN is_called THEN last_value ELSE 0 END AS lower FROM {schema}.events_position
-		)
+		WITH bound AS MATERIALIZED (SELECT ` + lastDrawn + ` AS lower)
 		SELECT pg_backend_pid(), (lower / 10000 % 2147483648)::int4,
 			pg_advisory_xact_lock_shared({class}, (lower / 10000 % 2147483648)::int4)::text
 		FROM bound`
@@ -57,10 +61,11 @@ const (
 		SELECT CASE WHEN coalesce(current_setting('pasttense.locked_{oid}', true), '') <> '' THEN '' ELSE (
 			SELECT pg_advisory_xact_lock_shared({class}, (lower / 10000 % 2147483648)::int4)::text
 				|| set_config('pasttense.locked_{oid}', 'yes', true)
-			FROM (SELECT CASE WHEN is_called THEN last_value ELSE 0 END AS lower FROM {schema}.events_position) AS bound
+			FROM (SELECT ` + lastDrawn + ` AS lower) AS bound
 		) END`
 
-	sqlLastDrawn = `SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM {schema}.events_position`
+	// sqlLastDrawn asks again for what Open has made sure of, as a pool may find itself connected to another server.
+	sqlLastDrawn = `SELECT ` + lastDrawn + `, pg_is_in_recovery()`
 
 	// sqlLockKeys lists the keys of the lower bounds of this store's appends in flight. pg_locks shows the whole cluster:
 	// the class is the OID of the store's sequence, and objsubid 2 means a key of two halves.
@@ -82,11 +87,13 @@ const (
 // stableBound begins a transaction on conn and returns a position such that what is not yet visible at or below it
 // never will be. The caller reads with a later statement of the same transaction, and ends it.
 func (s *Store) stableBound(ctx context.Context, conn *pgx.Conn) (bound eventstore.Position, heldBack bool, err error) {
+	settled := s.settled.position() // before the look: others may settle more meanwhile
 	var lastDrawn int64
+	var standby bool
 	var keys []int64
 	batch := &pgx.Batch{}
 	batch.Queue(sqlBeginRead)
-	batch.Queue(s.sql.lastDrawn).QueryRow(func(row pgx.Row) error { return row.Scan(&lastDrawn) })
+	batch.Queue(s.sql.lastDrawn).QueryRow(func(row pgx.Row) error { return row.Scan(&lastDrawn, &standby) })
 	batch.Queue(s.sql.lockKeys).Query(func(rows pgx.Rows) (err error) {
 		keys, err = pgx.CollectRows(rows, pgx.RowTo[int64])
 		return err
@@ -94,11 +101,18 @@ func (s *Store) stableBound(ctx context.Context, conn *pgx.Conn) (bound eventsto
 	if err := conn.SendBatch(ctx, batch).Close(); err != nil {
 		return 0, false, fmt.Errorf("read the stable bound: %w", err)
 	}
+	if standby {
+		return 0, false, errStandby
+	}
+	if eventstore.Position(lastDrawn) < settled {
+		return 0, false, fmt.Errorf("%w: position %d was read before, and the last one drawn is %d",
+			eventstore.ErrBeyondHead, settled, lastDrawn)
+	}
 	lowest := lastDrawn
 	for _, key := range keys {
 		lowest = min(lowest, lowerBound(key, lastDrawn))
 	}
-	return max(eventstore.Position(lowest), s.settled.position()), lowest < lastDrawn, nil
+	return max(eventstore.Position(lowest), settled), lowest < lastDrawn, nil
 }
 
 // settled is the highest position that this process's readers have been told is stable. An appender that read its lower
@@ -118,6 +132,9 @@ func (s *settled) reached(position eventstore.Position) {
 		}
 	}
 }
+
+// errStandby is for a reader that has come to a server where the appenders' locks are not.
+var errStandby = errors.New("the server is a standby, which does not know what is in flight on its primary: use the primary")
 
 // lowerBound rebuilds the lower bound that a lock's key was made of: the block nearest to that of lastDrawn that folds
 // into the key. An appender may have read the sequence after the reader did, so it may be above lastDrawn.

@@ -8,8 +8,9 @@ import (
 
 // A page is what one query brings into memory: at most so many events, and no more of them once they have so many bytes.
 const (
-	maxPageEvents = 1000
-	maxPageBytes  = 4 << 20
+	firstPageEvents = 128
+	maxPageEvents   = 1000
+	maxPageBytes    = 4 << 20
 )
 
 type page struct {
@@ -35,11 +36,11 @@ func collectPage(rows pgx.Rows, limit int) (page, error) {
 	return page, rows.Err()
 }
 
-// pager says how many events to ask for, so that large events do not make the database send pages of which most is
-// thrown away.
+// pager says how many events to ask for. It begins with few and goes by what came, so that large events do not make the
+// database send pages of which most is thrown away.
 type pager struct{ limit int }
 
-func newPager() pager { return pager{limit: maxPageEvents} }
+func newPager() pager { return pager{limit: firstPageEvents} }
 
 // read takes note of a full page.
 func (p *pager) read(page page) {

@@ -4,20 +4,23 @@ import (
 	"context"
 	"fmt"
 	"iter"
-	"strings"
 
 	"github.com/jackc/pgx/v5"
 
 	"github.com/pasttense/pasttense/eventstore"
 )
 
-// sqlReadAll is completed with the conditions of a filter, see newAllQuery.
-const sqlReadAll = `
-	SELECT ` + eventColumns + `
-	FROM {schema}.events
-	WHERE position > $1 AND position <= $2 {conditions}
-	ORDER BY position
-	LIMIT $3`
+// Between sqlReadAll and sqlPage come the conditions of a filter.
+const (
+	sqlReadAll = `
+		SELECT ` + eventColumns + `
+		FROM {schema}.events
+		WHERE position > $1 AND position <= $2`
+
+	sqlPage = `
+		ORDER BY position
+		LIMIT $3`
+)
 
 // ReadAll implements [eventstore.Store]. It reads in pages and gives the connection back before it yields a page's
 // events.
@@ -143,7 +146,7 @@ func (s *Store) newAllQuery(after eventstore.Position, filter eventstore.Filter)
 	if len(filter.Types) > 0 {
 		add("type", filter.Types)
 	}
-	return allQuery{statement: strings.Replace(s.sql.readAll, "{conditions}", conditions, 1), arguments: arguments}, nil
+	return allQuery{statement: s.sql.readAll + conditions + sqlPage, arguments: arguments}, nil
 }
 
 func (q allQuery) queue(batch *pgx.Batch, after, bound eventstore.Position, limit int, page *page) {

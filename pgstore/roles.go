@@ -2,10 +2,12 @@ package pgstore
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // Roles names the database roles that [Migrate] sets up for applications. They cannot log in: grant them to the roles
@@ -20,18 +22,11 @@ type Roles struct {
 	Reader string
 }
 
-// Privileges, as one statement each: {role} gets what it may do and nothing that it may not.
 const (
-	sqlCreateRole = `
-		DO $do$ BEGIN
-			CREATE ROLE {role} NOLOGIN;
-		EXCEPTION WHEN duplicate_object OR unique_violation THEN
-			NULL; -- it is there, or another database's migration has just made it
-		END $do$`
-
 	sqlGrantRead = `
 		GRANT USAGE ON SCHEMA {schema} TO {role};
-		GRANT SELECT ON {schema}.events, {schema}.events_position, {schema}.checkpoints, {schema}.tasks TO {role}`
+		GRANT SELECT ON {schema}.events, {schema}.events_position, {schema}.checkpoints, {schema}.tasks TO {role};
+		GRANT EXECUTE ON FUNCTION {schema}.schema_version() TO {role}`
 
 	sqlGrantConsume = `GRANT INSERT, UPDATE, DELETE ON {schema}.checkpoints, {schema}.tasks TO {role}`
 
@@ -53,13 +48,37 @@ func (r *Roles) setUp(ctx context.Context, conn *pgx.Conn, schema string) error 
 		if role.name == "" {
 			continue
 		}
-		fill := strings.NewReplacer("{schema}", quoteSchema(schema), "{role}", pgx.Identifier{role.name}.Sanitize())
-		statements := append([]string{sqlCreateRole}, role.grants...)
-		for _, statement := range statements {
-			if _, err := conn.Exec(ctx, fill.Replace(statement), pgx.QueryExecModeSimpleProtocol); err != nil {
-				return fmt.Errorf("set up role %q: %w", role.name, err)
-			}
+		if err := setUpRole(ctx, conn, schema, role.name, role.grants); err != nil {
+			return fmt.Errorf("set up role %q: %w", role.name, err)
 		}
 	}
 	return nil
+}
+
+func setUpRole(ctx context.Context, conn *pgx.Conn, schema, role string, grants []string) error {
+	if err := createRole(ctx, conn, role); err != nil {
+		return err
+	}
+	fill := strings.NewReplacer("{schema}", quoteSchema(schema), "{role}", pgx.Identifier{role}.Sanitize())
+	for _, statements := range grants {
+		if _, err := conn.Exec(ctx, fill.Replace(statements)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// createRole creates a role that is missing. Another database's migration may be doing the same.
+func createRole(ctx context.Context, conn *pgx.Conn, role string) error {
+	var exists bool
+	const look = "SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = $1)"
+	if err := conn.QueryRow(ctx, look, role).Scan(&exists); err != nil || exists {
+		return err
+	}
+	_, err := conn.Exec(ctx, "CREATE ROLE "+pgx.Identifier{role}.Sanitize()+" NOLOGIN")
+	var pgErr *pgconn.PgError
+	if errors.As(err, &pgErr) && (pgErr.Code == codeDuplicateObject || pgErr.Code == codeUniqueViolation) {
+		return nil
+	}
+	return err
 }

@@ -84,6 +84,27 @@ func TestNoRoleCanChangeEvents(t *testing.T) {
 	require.Len(t, stream(t, open(t, databaseURL, pgstore.Options{}), order42), 1)
 }
 
+// The function that deletes reservations runs with its owner's rights. A table of the caller's making must not take the
+// place of the events there, for its triggers would have these rights too.
+func TestReleasingReservationsCannotBeHijacked(t *testing.T) {
+	t.Parallel()
+	databaseURL := migrated.Database(t)
+	config, err := pgxpool.ParseConfig(as(t, databaseURL, setUpRoles(t, databaseURL).Writer))
+	require.NoError(t, err)
+	conn, err := pgx.ConnectConfig(t.Context(), config.ConnConfig)
+	require.NoError(t, err)
+	defer func() { _ = conn.Close(context.WithoutCancel(t.Context())) }()
+	_, err = conn.Exec(t.Context(), `
+		CREATE TEMP TABLE events (position bigint);
+		GRANT ALL ON events TO public;
+		CREATE FUNCTION pg_temp.hijack() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+			RAISE 'running as %', current_user;
+		END $$;
+		CREATE TRIGGER hijack BEFORE DELETE ON events FOR EACH STATEMENT EXECUTE FUNCTION pg_temp.hijack();
+		SELECT pasttense.release_reservations('{-1}')`)
+	require.NoError(t, err)
+}
+
 func TestWriterAppendsAndConsumes(t *testing.T) {
 	t.Parallel()
 	databaseURL := migrated.Database(t)

@@ -11,7 +11,7 @@ type statements struct {
 	lock, lockOnce, lastDrawn, lockKeys, reached, inFlightAppends string
 	versions, givenIDs, ownIDs, insert, release                   string
 	inFlight                                                      string
-	readForwards, readBackwards, readAll, head                    string
+	readForwards, readBackwards, readAll, head, positions         string
 }
 
 // fillSchema fills in the schema where the rest is not known yet.
@@ -44,6 +44,7 @@ func newStatements(schema string, sequence uint32) statements {
 		readBackwards:   fill(sqlReadBackwards),
 		readAll:         fill(sqlReadAll),
 		head:            fill(sqlHead),
+		positions:       fill(sqlPositions),
 	}
 }
 

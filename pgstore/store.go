@@ -22,14 +22,16 @@ type Store struct {
 	sql         statements
 	wake        *waker
 	settled     settled
+	patient     chan struct{} // holds a token for each patient attempt at appending that has a connection
 
-	closing chan struct{} // closed when the store begins to close
-	closed  chan struct{} // closed when it is done
-	stop    context.CancelFunc
+	closing    chan struct{} // closed when the store begins to close
+	closed     chan struct{} // closed when it is done
+	stop       context.CancelFunc
+	background sync.WaitGroup // what stop ends
 
 	mu       sync.Mutex
 	isClosed bool
-	users    sync.WaitGroup // calls and goroutines that use the pool
+	calls    sync.WaitGroup // in progress
 }
 
 var _ eventstore.Store = (*Store)(nil)
@@ -50,6 +52,7 @@ func Open(ctx context.Context, url string, opts *Options) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the event store: %w", err)
 	}
+	config.ConnConfig.RuntimeParams["client_encoding"] = "UTF8" // a role may have another default
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
 		return nil, fmt.Errorf("open the event store: %w", err)
@@ -71,13 +74,14 @@ func start(pool *pgxpool.Pool, options Options, sequence uint32) *Store {
 		idleTimeout: milliseconds(options.IdleTransactionTimeout),
 		sql:         newStatements(options.Schema, sequence),
 		wake:        newWaker(pool, sequence, options.Logger),
+		patient:     make(chan struct{}, max(1, pool.Config().MaxConns/4)),
 		closing:     make(chan struct{}),
 		closed:      make(chan struct{}),
 		stop:        stop,
 	}
-	s.users.Go(func() { s.wake.runAnnouncer(ctx) })
+	s.background.Go(func() { s.wake.runAnnouncer(ctx) })
 	if !options.NoListen {
-		s.users.Go(func() { s.wake.runListener(ctx) })
+		s.background.Go(func() { s.wake.runListener(ctx) })
 	}
 	return s
 }
@@ -91,8 +95,8 @@ const (
 		JOIN pg_sequence AS s ON s.seqrelid = c.oid
 		WHERE n.nspname = $1 AND c.relname = 'events_position'`
 
-	sqlInspectSequence = `
-		SELECT (SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM {schema}.events_position), coalesce((SELECT max(position) FROM {schema}.events), 0)`
+	sqlPositions = `
+		SELECT ` + lastDrawn + `, coalesce((SELECT max(position) FROM {schema}.events), 0)`
 )
 
 // inspect returns the OID of the position sequence of a sound store.
@@ -116,7 +120,7 @@ func inspect(ctx context.Context, pool *pgxpool.Pool, schema string) (uint32, er
 		return 0, fmt.Errorf("the database's encoding is %s, it must be UTF8", encoding)
 	}
 	if standby {
-		return 0, fmt.Errorf("the server is a standby, which does not know what is in flight on its primary: use the primary")
+		return 0, errStandby
 	}
 	if cache != 1 || block != blockSize {
 		return 0, fmt.Errorf("sequence events_position has CACHE %d and INCREMENT %d, they must be 1 and %d", cache, block,
@@ -128,7 +132,8 @@ func inspect(ctx context.Context, pool *pgxpool.Pool, schema string) (uint32, er
 	if err := checkVersion(ctx, pool, schema); err != nil {
 		return 0, err
 	}
-	if err := pool.QueryRow(ctx, fillSchema(sqlInspectSequence, schema)).Scan(&lastDrawn, &head); err != nil {
+	positions := newStatements(schema, sequence).positions
+	if err := pool.QueryRow(ctx, positions).Scan(&lastDrawn, &head); err != nil {
 		return 0, err
 	}
 	if lastDrawn < head || lastDrawn%blockSize != 0 {
@@ -144,7 +149,6 @@ func (s *Store) Close(ctx context.Context) error {
 	if !s.isClosed {
 		s.isClosed = true
 		close(s.closing)
-		s.stop()
 		go s.shutDown()
 	}
 	s.mu.Unlock()
@@ -156,8 +160,11 @@ func (s *Store) Close(ctx context.Context) error {
 	}
 }
 
+// shutDown waits for calls first, as the last append is still to be announced.
 func (s *Store) shutDown() {
-	s.users.Wait()
+	s.calls.Wait()
+	s.stop()
+	s.background.Wait()
 	s.pool.Close()
 	close(s.closed)
 }
@@ -169,11 +176,11 @@ func (s *Store) enter() error {
 	if s.isClosed {
 		return eventstore.ErrClosed
 	}
-	s.users.Add(1)
+	s.calls.Add(1)
 	return nil
 }
 
-func (s *Store) leave() { s.users.Done() }
+func (s *Store) leave() { s.calls.Done() }
 
 // withConn lends a connection to use. A transaction that use leaves open is rolled back.
 func (s *Store) withConn(ctx context.Context, use func(conn *pgx.Conn) error) error {
@@ -183,11 +190,14 @@ func (s *Store) withConn(ctx context.Context, use func(conn *pgx.Conn) error) er
 	defer s.leave()
 	pooled, err := s.pool.Acquire(ctx)
 	if err != nil {
-		return fmt.Errorf("connect to the database: %w", err)
+		return &lostConnectionError{fmt.Errorf("connect to the database: %w", err)}
 	}
 	defer pooled.Release()
 	err = use(pooled.Conn())
 	rollBack(ctx, pooled.Conn().PgConn())
+	if err != nil && pooled.Conn().IsClosed() {
+		return &lostConnectionError{err}
+	}
 	return err
 }
 

@@ -14,6 +14,9 @@ import (
 // announceInterval is the least time between two notifications of one process, however many its appends are.
 const announceInterval = 5 * time.Millisecond
 
+// lastAnnouncement is how long Close may take to announce the last append.
+const lastAnnouncement = time.Second
+
 const (
 	firstReconnect = 50 * time.Millisecond
 	maxReconnect   = 5 * time.Second
@@ -53,10 +56,7 @@ func (w *waker) next() <-chan struct{} {
 // appended wakes this process's subscriptions, and soon those of others.
 func (w *waker) appended() {
 	w.wakeAll()
-	select {
-	case w.announce <- struct{}{}:
-	default: // there is a token already
-	}
+	w.putToken()
 }
 
 func (w *waker) wakeAll() {
@@ -66,21 +66,42 @@ func (w *waker) wakeAll() {
 	w.wake = make(chan struct{})
 }
 
-// runAnnouncer notifies other processes until ctx ends.
+// runAnnouncer notifies other processes until ctx ends, and then of what is still to be announced.
 func (w *waker) runAnnouncer(ctx context.Context) {
-	for {
+	for ctx.Err() == nil {
 		select {
 		case <-w.announce:
+			w.notify(ctx)
+			_ = sleep(ctx, announceInterval)
 		case <-ctx.Done():
-			return
 		}
-		if _, err := w.pool.Exec(ctx, "SELECT pg_notify($1, '')", w.channel); err != nil && ctx.Err() == nil {
-			w.logger.WarnContext(ctx, "cannot notify other processes of new events; they will find them by polling",
-				"channel", w.channel, "error", err)
-		}
-		if sleep(ctx, announceInterval) != nil {
-			return
-		}
+	}
+	select {
+	case <-w.announce:
+		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastAnnouncement)
+		defer cancel()
+		w.notify(last)
+	default:
+	}
+}
+
+// notify puts the token back when ctx ends before it has done its work.
+func (w *waker) notify(ctx context.Context) {
+	_, err := w.pool.Exec(ctx, "SELECT pg_notify($1, '')", w.channel)
+	switch {
+	case err == nil:
+	case ctx.Err() != nil:
+		w.putToken()
+	default:
+		w.logger.WarnContext(ctx, "cannot notify other processes of new events; they will find them by polling",
+			"channel", w.channel, "error", err)
+	}
+}
+
+func (w *waker) putToken() {
+	select {
+	case w.announce <- struct{}{}:
+	default: // there is one already
 	}
 }
 
@@ -109,7 +130,8 @@ func (w *waker) listen(ctx context.Context) (listened bool, err error) {
 		return false, err
 	}
 	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
-	if _, err := conn.Exec(ctx, "LISTEN "+w.channel); err != nil {
+	// It is idle by nature.
+	if _, err := conn.Exec(ctx, "SET idle_session_timeout = 0; LISTEN "+w.channel); err != nil {
 		return false, err
 	}
 	w.wakeAll() // for what was notified while nobody listened

@@ -22,7 +22,9 @@ type model struct {
 	// drawn is the highest position that was drawn, whether committed, in flight or rolled back.
 	drawn eventstore.Position
 	// log is what was committed, by position.
-	log     []eventstore.RecordedEvent
+	log []eventstore.RecordedEvent
+	// given has the positions of events whose appender gave their IDs.
+	given   map[eventstore.Position]bool
 	streams map[eventstore.StreamID]*modelStream
 	open    map[*flight]struct{}
 	// changed is closed and made anew when readers should look again.
@@ -62,6 +64,7 @@ type flight struct {
 func newModel(faults faults) *model {
 	return &model{
 		faults:  faults,
+		given:   make(map[eventstore.Position]bool),
 		streams: make(map[eventstore.StreamID]*modelStream),
 		open:    make(map[*flight]struct{}),
 		changed: make(chan struct{}),
@@ -217,7 +220,9 @@ func (m *model) find(id eventstore.StreamID, event eventstore.EventData) int {
 	if m.streams[id] == nil {
 		return -1
 	}
-	return slices.IndexFunc(m.streams[id].events, func(e eventstore.RecordedEvent) bool { return e.ID == event.ID })
+	return slices.IndexFunc(m.streams[id].events, func(e eventstore.RecordedEvent) bool {
+		return e.ID == event.ID && m.given[e.Position]
+	})
 }
 
 func (m *model) version(id eventstore.StreamID) eventstore.Version {
@@ -235,6 +240,7 @@ func (m *model) draw(f *flight, prepared eventstore.Prepared) eventstore.AppendR
 		version := m.version(w.Stream)
 		for _, e := range w.Events {
 			m.drawn++
+			m.given[m.drawn] = prepared.GivenIDs
 			version++
 			f.events = append(f.events, eventstore.RecordedEvent{
 				ID: e.ID, Stream: w.Stream, Version: version, Position: m.drawn, Type: e.Type,

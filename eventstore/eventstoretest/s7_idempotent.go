@@ -29,6 +29,7 @@ func idempotentClauses() []clause[*trial] {
 		{name: "the same append racing itself", check: repeatsRace},
 		{name: "a repeat behind its held first", check: repeatBehindHeld, needs: []feature{needsHold}},
 		{name: "events without IDs get some", check: idsAreGiven},
+		{name: "an ID that the store gave is not looked for", check: storesIDsAreNotLookedFor},
 	}
 }
 
@@ -42,6 +43,17 @@ func (c *trial) isRepeat(store eventstore.Store, first eventstore.AppendResult, 
 	if difference := sameEvents(c.all(store), before); difference != "" {
 		c.Fatalf("the store after a repeat %s", difference)
 	}
+}
+
+// storesIDsAreNotLookedFor gives the ID of an event that got it from the store. To look for those would cost appends that
+// give no IDs.
+func storesIDsAreNotLookedFor(c *trial) {
+	c.append(begins("a"))
+	again := event("again")
+	again.ID = c.stream(c.Store, "a")[0].ID
+	result := c.append(write("a", eventstore.AnyVersion, again))
+	equal(c, "version", result.Writes[0].Version, 2)
+	c.isRepeat(c.Store, result, write("a", eventstore.AnyVersion, again))
 }
 
 func repeatWithEachExpectation(c *trial) {

@@ -40,7 +40,9 @@ CREATE INDEX events_given_id ON events (event_id) WHERE id_given;
 -- +goose StatementBegin
 CREATE FUNCTION release_reservations(positions bigint[]) RETURNS void
 	LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path FROM CURRENT
-	AS $$ DELETE FROM events WHERE position = ANY (positions) AND position < 0 $$;
+	BEGIN ATOMIC -- binds the names now: what the caller has of the same names plays no part
+		DELETE FROM events WHERE position = ANY (positions) AND position < 0;
+	END;
 -- +goose StatementEnd
 REVOKE ALL ON FUNCTION release_reservations(bigint[]) FROM PUBLIC;
 

@@ -1,0 +1,65 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/pasttense/pasttense/pgstore"
+)
+
+// closeTimeout is ample for calls whose context has ended.
+const closeTimeout = 10 * time.Second
+
+// database is that of one work. What is opened through it is closed with it.
+type database struct {
+	server  *server
+	name    string
+	url     string
+	closers []func(ctx context.Context) error
+}
+
+// onClose has a function called when the database is closed, before those that were given earlier.
+func (db *database) onClose(f func(ctx context.Context) error) { db.closers = append(db.closers, f) }
+
+// openStore opens a store on at most so many connections.
+func (db *database) openStore(ctx context.Context, connections int) (*pgstore.Store, error) {
+	store, err := pgstore.Open(ctx, fmt.Sprintf("%s&pool_max_conns=%d", db.url, connections), nil)
+	if err != nil {
+		return nil, err
+	}
+	db.onClose(store.Close)
+	return store, nil
+}
+
+// openPool opens a pool of at most so many connections.
+func (db *database) openPool(ctx context.Context, connections int) (*pgxpool.Pool, error) {
+	pool, err := pgxpool.New(ctx, fmt.Sprintf("%s&pool_max_conns=%d", db.url, connections))
+	if err != nil {
+		return nil, err
+	}
+	db.onClose(func(context.Context) error {
+		pool.Close()
+		return nil
+	})
+	return pool, nil
+}
+
+// close closes what was opened, also when ctx has ended, and then drops the database, unless ctx has ended: then the
+// server is about to go.
+func (db *database) close(ctx context.Context) error {
+	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
+	defer cancel()
+	var errs []error
+	for _, f := range slices.Backward(db.closers) {
+		errs = append(errs, f(closing))
+	}
+	if ctx.Err() == nil {
+		errs = append(errs, db.server.execute(ctx, "DROP DATABASE "+db.name+" WITH (FORCE)"))
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,94 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"github.com/pasttense/pasttense/eventstore"
+)
+
+// eventBytes is the size of every event's data.
+const eventBytes = 200
+
+const (
+	category = "order"
+	itemType = "order.item-added"
+)
+
+// event is the family of the events that are measured.
+type event interface{ isEvent() }
+
+type itemAdded struct {
+	ItemID string `json:"item_id"`
+	Name   string `json:"name"`
+	Price  int64  `json:"price"`
+	Note   string `json:"note"`
+}
+
+func (itemAdded) isEvent() {}
+
+var events = eventstore.JSON(category, map[string]event{itemType: itemAdded{}})
+
+// newEvent returns an event of eventBytes.
+func newEvent() eventstore.EventData {
+	item := itemAdded{ItemID: "0190b0c5-7a3c-7bd5-a5f1-6b2a3c4d5e6f", Name: "Socks", Price: 1_299}
+	item.Note = strings.Repeat("x", eventBytes-len(encode(item)))
+	return eventstore.EventData{Type: itemType, Data: encode(item)}
+}
+
+func encode(item itemAdded) []byte {
+	data, err := json.Marshal(item)
+	if err != nil {
+		panic(err) // strings and a number
+	}
+	return data
+}
+
+// newEvents returns the same event many times; each gets an ID of its own when it is appended.
+func newEvents(count int) []eventstore.EventData {
+	events := make([]eventstore.EventData, count)
+	for i := range events {
+		events[i] = newEvent()
+	}
+	return events
+}
+
+func newStream() eventstore.StreamID {
+	return eventstore.StreamID{Category: category, Key: uuid.NewString()}
+}
+
+func newStreams(count int) []eventstore.StreamID {
+	streams := make([]eventstore.StreamID, count)
+	for i := range streams {
+		streams[i] = newStream()
+	}
+	return streams
+}
+
+// Works that read have this many events to read.
+const (
+	filledStreams = 1_000
+	streamEvents  = 100
+	filledEvents  = filledStreams * streamEvents
+)
+
+// fill appends streamEvents events to each of filledStreams streams, one to each in turn, so that a stream's events lie
+// as scattered as those of streams that have grown side by side.
+func fill(ctx context.Context, store eventstore.Store) ([]eventstore.StreamID, error) {
+	streams := newStreams(filledStreams)
+	one := newEvents(1)
+	writes := make([]eventstore.Write, len(streams))
+	for version := range eventstore.Version(streamEvents) {
+		for i, stream := range streams {
+			writes[i] = eventstore.Write{Stream: stream, Expected: eventstore.Exactly(version), Events: one}
+		}
+		if _, err := store.Append(ctx, writes...); err != nil {
+			return nil, fmt.Errorf("fill the store: %w", err)
+		}
+	}
+	return streams, nil
+}

@@ -1,0 +1,145 @@
+// Bench measures how fast the library is beside the least that the same work can cost: plain pgx on the same server, or
+// a mutex around a map. It starts a Postgres of its own, from the server programs on this machine.
+//
+//	go run ./bench -only append-64,live
+//
+// A work is measured in rounds, ours and the limit in turn, so that what else the machine does befalls both. Figures
+// alone drift by a quarter from run to run; the ratio is what counts. The table goes to standard output, progress to
+// standard error, and the results as JSON to bench/out/latest.json.
+//
+// With -cpuprofile, look at one side with: go tool pprof -tagfocus=side=ours.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime/pprof"
+	"strings"
+	"syscall"
+	"time"
+)
+
+func main() {
+	if err := run(os.Args[1:]); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+// flags are what the command line says.
+type flags struct {
+	only       string
+	seconds    float64
+	rounds     int
+	out        string
+	cpuProfile string
+}
+
+func parseFlags(args []string) (flags, error) {
+	var f flags
+	set := flag.NewFlagSet("bench", flag.ContinueOnError)
+	set.StringVar(&f.only, "only", "", "the `works` to measure, separated by commas; all when empty: "+
+		strings.Join(names(works()), ", "))
+	set.Float64Var(&f.seconds, "seconds", 1.5, "how long a side is measured in a round; a call that has begun is finished")
+	set.IntVar(&f.rounds, "rounds", 5, "how often each side is measured")
+	set.StringVar(&f.out, "out", "bench/out/latest.json", "the `file` for the results as JSON")
+	set.StringVar(&f.cpuProfile, "cpuprofile", "", "a `file` for a CPU profile of the whole run")
+	if err := set.Parse(args); err != nil {
+		return flags{}, err
+	}
+	switch {
+	case set.NArg() > 0:
+		return flags{}, fmt.Errorf("unexpected argument %q: works are named with -only", set.Arg(0))
+	case f.seconds <= 0:
+		return flags{}, fmt.Errorf("-seconds is %g, it must be positive", f.seconds)
+	case f.rounds < 1:
+		return flags{}, fmt.Errorf("-rounds is %d, the least is 1", f.rounds)
+	}
+	return f, nil
+}
+
+// run returns once the server is stopped and its directory removed, whether it was interrupted or not.
+func run(args []string) (err error) {
+	f, err := parseFlags(args)
+	if errors.Is(err, flag.ErrHelp) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	selected, err := choose(works(), f.only)
+	if err != nil {
+		return err
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	defer func() {
+		if err != nil && ctx.Err() != nil {
+			err = errors.New("interrupted") // rather than where
+		}
+	}()
+	stopProfile, err := startProfile(f.cpuProfile)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, stopProfile()) }()
+	server, err := startServer(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, server.Close()) }()
+	return report(ctx, server, selected, f)
+}
+
+// report measures the works and prints what was measured, also when it could not finish.
+func report(ctx context.Context, server *server, selected []work, f flags) error {
+	progress := log{os.Stderr}
+	description, err := server.describe(ctx)
+	if err != nil {
+		return err
+	}
+	progress.printf("%s", description)
+	var results []result
+	for _, w := range selected {
+		r, measureErr := server.measure(ctx, w, plan{f.rounds, time.Duration(f.seconds * float64(time.Second))}, progress)
+		if measureErr != nil {
+			err = fmt.Errorf("%s: %w", w.name, measureErr)
+			break
+		}
+		results = append(results, r)
+	}
+	if len(results) > 0 {
+		fmt.Print(table(results))
+	}
+	if err != nil {
+		return err
+	}
+	return writeJSON(f.out, results)
+}
+
+func startProfile(file string) (stop func() error, err error) {
+	if file == "" {
+		return func() error { return nil }, nil
+	}
+	profile, err := os.Create(file)
+	if err != nil {
+		return nil, err
+	}
+	if err := pprof.StartCPUProfile(profile); err != nil {
+		return nil, errors.Join(err, profile.Close())
+	}
+	return func() error {
+		pprof.StopCPUProfile()
+		return profile.Close()
+	}, nil
+}
+
+// log is where progress goes.
+type log struct{ w io.Writer }
+
+func (l log) printf(format string, args ...any) { fmt.Fprintf(l.w, format+"\n", args...) }

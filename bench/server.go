@@ -1,0 +1,122 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/pasttense/pasttense/internal/pgtest/pgserver"
+	"github.com/pasttense/pasttense/pgstore"
+)
+
+// settings are what the server's differ in from Postgres's defaults: enough memory for the data of every work, and no
+// checkpoint that is forced by the amount of WAL in the middle of one. Fsync is on, and named lest anybody wonder.
+func settings() pgserver.Settings {
+	return pgserver.Settings{
+		"fsync":           "on",
+		"shared_buffers":  "1GB",
+		"max_wal_size":    "4GB",
+		"max_connections": "300",
+	}
+}
+
+// server is the Postgres that the works are measured on.
+type server struct{ *pgserver.Server }
+
+func startServer(ctx context.Context) (*server, error) {
+	binaries, err := pgserver.Find()
+	if errors.Is(err, pgserver.ErrNoBinaries) {
+		return nil, fmt.Errorf("%w: install Postgres 14 or later, or name the directory of its programs in %s",
+			err, pgserver.BinEnv)
+	}
+	if err != nil {
+		return nil, err
+	}
+	started, err := pgserver.Start(ctx, binaries, settings())
+	if err != nil {
+		return nil, fmt.Errorf("start Postgres: %w", err)
+	}
+	return &server{started}, nil
+}
+
+// describe says what the figures depend on.
+func (s *server) describe(ctx context.Context) (string, error) {
+	conn, err := pgx.Connect(ctx, s.URL("postgres"))
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
+	parts := []string{fmt.Sprintf("%s, %d CPUs; Postgres", runtime.Version(), runtime.NumCPU())}
+	for _, name := range []string{
+		"server_version", "fsync", "synchronous_commit", "full_page_writes", "wal_sync_method", "shared_buffers",
+		"max_wal_size", "max_connections",
+	} {
+		var value string
+		if err := conn.QueryRow(ctx, "SELECT current_setting($1)", name).Scan(&value); err != nil {
+			return "", err
+		}
+		parts = append(parts, name+"="+value)
+	}
+	return strings.Join(parts, " "), nil
+}
+
+// measure measures a work in a database of its own.
+func (s *server) measure(ctx context.Context, w work, p plan, progress log) (r result, err error) {
+	progress.printf("%s: %s", w.name, w.about)
+	db, err := s.create(ctx, strings.ReplaceAll(w.name, "-", "_"))
+	if err != nil {
+		return result{}, err
+	}
+	defer func() { err = errors.Join(err, db.close(ctx)) }()
+	ours, err := w.ours(ctx, db)
+	if err != nil {
+		return result{}, fmt.Errorf("prepare ours: %w", err)
+	}
+	limit, err := w.limit(ctx, db)
+	if err != nil {
+		return result{}, fmt.Errorf("prepare the limit: %w", err)
+	}
+	// What was prepared is written out now, not while one of the sides is measured.
+	if err := s.execute(ctx, "CHECKPOINT"); err != nil {
+		return result{}, err
+	}
+	return p.compare(ctx, w, ours, limit, progress)
+}
+
+// create makes a database with the store's schema and the limit's table.
+func (s *server) create(ctx context.Context, name string) (*database, error) {
+	if err := s.execute(ctx, "CREATE DATABASE "+name); err != nil {
+		return nil, err
+	}
+	db := &database{server: s, name: name, url: s.URL(name)}
+	quiet := &pgstore.MigrateOptions{Logger: slog.New(slog.DiscardHandler)}
+	if err := pgstore.Migrate(ctx, db.url, quiet); err != nil {
+		return nil, err
+	}
+	conn, err := pgx.Connect(ctx, db.url)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
+	if _, err := conn.Exec(ctx, sqlLimitTable); err != nil {
+		return nil, err
+	}
+	return db, nil
+}
+
+func (s *server) execute(ctx context.Context, statement string) error {
+	conn, err := pgx.Connect(ctx, s.URL("postgres"))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
+	if _, err := conn.Exec(ctx, statement); err != nil {
+		return fmt.Errorf("%s: %w", statement, err)
+	}
+	return nil
+}
