@@ -19,16 +19,20 @@ const eventColumns = `position, version, recorded_at, event_id, schema_version, 
 func scanEvent(row pgx.CollectableRow) (eventstore.RecordedEvent, error) {
 	var (
 		event                eventstore.RecordedEvent
+		position, version    int64 // pgx scans into named types by reflection, which is several times slower
+		schemaVersion        int16
 		id                   [16]byte
 		jsonData, binaryData []byte
 		metadata             []byte
 	)
-	err := row.Scan(&event.Position, &event.Version, &event.RecordedAt, &id, &event.SchemaVersion,
+	err := row.Scan(&position, &version, &event.RecordedAt, &id, &schemaVersion,
 		&event.Stream.Category, &event.Stream.Key, &event.Type, &event.ContentType,
 		(*textBytes)(&jsonData), &binaryData, (*textBytes)(&metadata))
 	if err != nil {
 		return eventstore.RecordedEvent{}, err
 	}
+	event.Position, event.Version = eventstore.Position(position), eventstore.Version(version)
+	event.SchemaVersion = int(schemaVersion)
 	event.ID = uuid.UUID(id)
 	event.RecordedAt = event.RecordedAt.In(time.UTC)
 	event.Data = jsonData

@@ -44,7 +44,7 @@ func (d *decision) insert(ctx context.Context, db database) (eventstore.AppendRe
 	}
 	var start eventstore.Position
 	if len(rows.number) > 0 {
-		if start, err = rows.insert(ctx, db, d.sql.insert, d.prepared.GivenIDs); err != nil {
+		if start, err = rows.send(ctx, db, d.sql.insert, d.prepared.GivenIDs); err != nil {
 			return eventstore.AppendResult{}, fmt.Errorf("insert events: %w", err)
 		}
 	}
@@ -112,8 +112,8 @@ func (d *decision) rows() (*eventRows, error) {
 	return rows, nil
 }
 
-// insert returns where the block of positions starts: the position before the first event.
-func (r *eventRows) insert(
+// send inserts the rows and returns where the block of positions starts: the position before the first event.
+func (r *eventRows) send(
 	ctx context.Context, db database, statement string, idsGiven bool,
 ) (start eventstore.Position, err error) {
 	rows, err := db.Query(ctx, statement, idsGiven, r.number, r.category, r.key, r.version, r.eventType, r.id,

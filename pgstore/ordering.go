@@ -75,8 +75,8 @@ const (
 		WHERE locktype = 'advisory' AND classid = {oid} AND objsubid = 2 AND mode = 'ShareLock' AND granted
 			AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`
 
-	// sqlReached gives the highest committed position at or below the bound, and the highest committed at all.
-	sqlReached = `
+	// sqlHeads gives the highest committed position at or below the bound, and the highest committed at all.
+	sqlHeads = `
 		SELECT coalesce((SELECT max(position) FROM {schema}.events WHERE position <= $1), 0),
 			coalesce((SELECT max(position) FROM {schema}.events), 0)`
 
@@ -122,9 +122,9 @@ type settled struct{ highest atomic.Int64 }
 
 func (s *settled) position() eventstore.Position { return eventstore.Position(s.highest.Load()) }
 
-// reached takes note of a position that is stable and committed. (One that is only stable may be drawn again after a
+// raise takes note of a position that is stable and committed. (One that is only stable may be drawn again after a
 // crash.)
-func (s *settled) reached(position eventstore.Position) {
+func (s *settled) raise(position eventstore.Position) {
 	for {
 		highest := s.highest.Load()
 		if int64(position) <= highest || s.highest.CompareAndSwap(highest, int64(position)) {

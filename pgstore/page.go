@@ -22,6 +22,9 @@ type page struct {
 func collectPage(rows pgx.Rows, limit int) (page, error) {
 	defer rows.Close()
 	var page page
+	if limit > firstPageEvents { // the page before was full, so this one is likely to be
+		page.events = make([]eventstore.RecordedEvent, 0, limit)
+	}
 	bytes := 0
 	for bytes < maxPageBytes && rows.Next() {
 		event, err := scanEvent(rows)

@@ -92,7 +92,7 @@ func (s *Store) look(ctx context.Context, query allQuery, after eventstore.Posit
 		view.heldBack = heldBack
 		batch := &pgx.Batch{}
 		query.queue(batch, after, bound, limit, &view.page)
-		batch.Queue(s.sql.reached, bound).QueryRow(func(row pgx.Row) error { return row.Scan(&view.stable, &view.head) })
+		batch.Queue(s.sql.heads, bound).QueryRow(func(row pgx.Row) error { return row.Scan(&view.stable, &view.head) })
 		batch.Queue(sqlCommit)
 		return conn.SendBatch(ctx, batch).Close()
 	})
@@ -102,7 +102,7 @@ func (s *Store) look(ctx context.Context, query allQuery, after eventstore.Posit
 	if view.head < after {
 		return view, fmt.Errorf("%w, which is at position %d", eventstore.ErrBeyondHead, view.head)
 	}
-	s.settled.reached(view.stable)
+	s.settled.raise(view.stable)
 	return view, nil
 }
 

@@ -8,10 +8,10 @@ import (
 // statements are the store's SQL statements with its schema and its lock class filled in. Each is explained beside the
 // constant that it is made of.
 type statements struct {
-	lock, lockOnce, lastDrawn, lockKeys, reached, inFlightAppends string
-	versions, givenIDs, ownIDs, insert, release                   string
-	inFlight                                                      string
-	readForwards, readBackwards, readAll, head, positions         string
+	lock, lockOnce, lastDrawn, lockKeys, heads, inFlightAppends string
+	versions, givenIDs, ownIDs, insert, release                 string
+	inFlight                                                    string
+	readForwards, readBackwards, readAll, head, positions       string
 }
 
 // fillSchema fills in the schema where the rest is not known yet.
@@ -32,7 +32,7 @@ func newStatements(schema string, sequence uint32) statements {
 		lockOnce:        fill(sqlLockOnce),
 		lastDrawn:       fill(sqlLastDrawn),
 		lockKeys:        fill(sqlLockKeys),
-		reached:         fill(sqlReached),
+		heads:           fill(sqlHeads),
 		inFlightAppends: fill(sqlInFlightAppends),
 		versions:        fill(sqlVersions),
 		givenIDs:        fill(sqlGivenIDs),
