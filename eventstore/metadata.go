@@ -1,6 +1,7 @@
 package eventstore
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -62,9 +63,19 @@ func (m Metadata) withDefaults(defaults Metadata) Metadata {
 }
 
 func (m Metadata) validate() error {
-	for field, value := range m.strings {
-		if !utf8.ValidString(value) {
-			return fmt.Errorf("%w: metadata %s %q is not valid UTF-8", ErrInvalid, field, value)
+	for _, field := range [...]struct{ name, value string }{
+		{"CorrelationID", m.CorrelationID},
+		{"CausationID", m.CausationID},
+		{"Actor", m.Actor},
+		{"TraceParent", m.TraceParent},
+	} {
+		if err := validateText(field.name, field.value); err != nil {
+			return err
+		}
+	}
+	for key, value := range m.Values {
+		if err := cmp.Or(validateText("key", key), validateText("value", value)); err != nil {
+			return err
 		}
 	}
 	if size := m.size(); size > MaxMetadataBytes {
@@ -73,26 +84,20 @@ func (m Metadata) validate() error {
 	return nil
 }
 
-// size is the length of all names and values of the user's, in bytes.
-func (m Metadata) size() int {
-	size := 0
-	for _, value := range m.strings {
-		size += len(value)
+func validateText(field, value string) error {
+	if !utf8.ValidString(value) {
+		return fmt.Errorf("%w: metadata %s %q is not valid UTF-8", ErrInvalid, field, value)
 	}
-	return size
+	return nil
 }
 
-// strings yields each string that the user has given, with the name of its field.
-func (m Metadata) strings(yield func(field, value string) bool) {
-	if !yield("CorrelationID", m.CorrelationID) || !yield("CausationID", m.CausationID) ||
-		!yield("Actor", m.Actor) || !yield("TraceParent", m.TraceParent) {
-		return
-	}
+// size is the length of all names and values of the user's, in bytes.
+func (m Metadata) size() int {
+	size := len(m.CorrelationID) + len(m.CausationID) + len(m.Actor) + len(m.TraceParent)
 	for key, value := range m.Values {
-		if !yield("key", key) || !yield("value", value) {
-			return
-		}
+		size += len(key) + len(value)
 	}
+	return size
 }
 
 func firstNonEmpty(a, b string) string {

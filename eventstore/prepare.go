@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"slices"
 	"unicode/utf8"
 
 	"github.com/google/uuid"
@@ -50,57 +51,70 @@ func Prepare(ctx context.Context, writes []Write) (Prepared, error) {
 	if len(writes) > MaxAppendWrites {
 		return Prepared{}, fmt.Errorf("append: %w: %d streams, the limit is %d", ErrInvalid, len(writes), MaxAppendWrites)
 	}
-	p := preparation{
-		metadata: MetadataFrom(ctx),
-		result:   Prepared{Writes: make([]Write, len(writes))},
-	}
 	if twice, found := repeated(writes, func(w Write) StreamID { return w.Stream }); found {
 		return Prepared{}, fmt.Errorf("append: %w: stream %q is named twice", ErrInvalid, twice)
 	}
-	for i, write := range writes {
-		prepared, err := p.write(write)
-		if err != nil {
-			return Prepared{}, fmt.Errorf("append to stream %q: %w", write.Stream, err)
+	p := preparation{
+		metadata: MetadataFrom(ctx),
+		events:   make([]EventData, 0, countEvents(writes)),
+		result:   Prepared{Writes: slices.Clone(writes)},
+	}
+	for i := range writes {
+		if err := p.write(&p.result.Writes[i]); err != nil {
+			return Prepared{}, fmt.Errorf("append to stream %q: %w", writes[i].Stream, err)
 		}
-		p.result.Writes[i] = prepared
+	}
+	if !p.result.GivenIDs {
+		giveIDs(p.events)
 	}
 	return p.result, nil
 }
 
 type preparation struct {
 	metadata Metadata
-	bytes    int
-	result   Prepared
+	// events has the events of all writes: one block of memory, of which each write gets its part.
+	events []EventData
+	bytes  int
+	result Prepared
 }
 
-func (p *preparation) write(write Write) (Write, error) {
+func countEvents(writes []Write) int {
+	count := 0
+	for i := range writes {
+		count += len(writes[i].Events)
+	}
+	return count
+}
+
+// write completes a copy of the caller's write.
+func (p *preparation) write(write *Write) error {
 	if err := write.Stream.Validate(); err != nil {
-		return Write{}, err
+		return err
 	}
 	if err := write.Expected.validate(); err != nil {
-		return Write{}, err
+		return err
 	}
-	events := make([]EventData, len(write.Events))
-	for i, event := range write.Events {
-		completed, err := p.event(event)
-		if err != nil {
-			return Write{}, fmt.Errorf("event %d: %w", i, err)
+	start := len(p.events)
+	p.events = append(p.events, write.Events...)
+	write.Events = p.events[start:len(p.events):len(p.events)]
+	for i := range write.Events {
+		if err := p.event(&write.Events[i]); err != nil {
+			return fmt.Errorf("event %d: %w", i, err)
 		}
-		events[i] = completed
 	}
 	if p.result.GivenIDs {
-		if twice, found := repeated(events, func(e EventData) uuid.UUID { return e.ID }); found {
-			return Write{}, fmt.Errorf("%w: ID %s is given to two events", ErrInvalid, twice)
+		if twice, found := repeated(write.Events, func(e EventData) uuid.UUID { return e.ID }); found {
+			return fmt.Errorf("%w: ID %s is given to two events", ErrInvalid, twice)
 		}
 	}
-	write.Events = events
-	return write, nil
+	return nil
 }
 
-func (p *preparation) event(event EventData) (EventData, error) {
+// event completes a copy of the caller's event, all but the ID.
+func (p *preparation) event(event *EventData) error {
 	event.Metadata = event.Metadata.withDefaults(p.metadata)
 	if err := p.count(event); err != nil {
-		return EventData{}, err
+		return err
 	}
 	if event.SchemaVersion == 0 {
 		event.SchemaVersion = 1
@@ -108,21 +122,11 @@ func (p *preparation) event(event EventData) (EventData, error) {
 	if event.ContentType == "" {
 		event.ContentType = ContentTypeJSON
 	}
-	if err := event.validate(); err != nil {
-		return EventData{}, err
-	}
-	if event.ID == uuid.Nil {
-		id, err := uuid.NewV7()
-		if err != nil {
-			return EventData{}, fmt.Errorf("make an event ID: %w", err)
-		}
-		event.ID = id
-	}
-	return event, nil
+	return event.validate()
 }
 
 // count keeps the totals of the append within their limits.
-func (p *preparation) count(event EventData) error {
+func (p *preparation) count(event *EventData) error {
 	given := event.ID != uuid.Nil
 	if p.result.Events > 0 && given != p.result.GivenIDs {
 		return fmt.Errorf("%w: ID is given for some events of the append and not for others", ErrInvalid)
@@ -156,7 +160,7 @@ func repeated[T any, K comparable](items []T, key func(T) K) (K, bool) {
 	return none, false
 }
 
-func (event EventData) validate() error {
+func (event *EventData) validate() error {
 	if err := validateType(event.Type); err != nil {
 		return err
 	}
@@ -196,31 +200,11 @@ func validateJSON(data []byte) error {
 	switch {
 	case !utf8.Valid(data):
 		return fmt.Errorf("%w: Data is %s but not valid UTF-8", ErrInvalid, ContentTypeJSON)
+	case validJSON(data, MaxJSONDepth):
+		return nil
 	case !json.Valid(data):
 		return fmt.Errorf("%w: Data is %s but not valid JSON: %.40q", ErrInvalid, ContentTypeJSON, data)
-	case len(data) > MaxJSONDepth && jsonDepth(data) > MaxJSONDepth:
+	default:
 		return fmt.Errorf("%w: Data is nested deeper than the limit of %d", ErrInvalid, MaxJSONDepth)
 	}
-	return nil
-}
-
-// jsonDepth returns how deep valid JSON is nested.
-func jsonDepth(data []byte) int {
-	depth, deepest := 0, 0
-	inString := false
-	for i := 0; i < len(data); i++ {
-		switch c := data[i]; {
-		case inString && c == '\\':
-			i++
-		case c == '"':
-			inString = !inString
-		case inString:
-		case c == '[' || c == '{':
-			depth++
-			deepest = max(deepest, depth)
-		case c == ']' || c == '}':
-			depth--
-		}
-	}
-	return deepest
 }
