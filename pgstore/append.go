@@ -3,7 +3,7 @@ package pgstore
 import (
 	"context"
 	"fmt"
-	"math/rand/v2"
+	"runtime"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -11,148 +11,272 @@ import (
 	"github.com/pasttense/pasttense/eventstore"
 )
 
-const (
-	// sqlBeginWrite says what it needs, as a database's defaults may be anything.
-	sqlBeginWrite = `BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE`
-
-	// sqlLimitWait keeps an append from waiting long, with a connection and its lower bound in hand, for a stream that
-	// somebody's open transaction has written to.
-	sqlLimitWait = `SET LOCAL lock_timeout = '50ms'`
-)
+// This file is the way of an append: Append puts it into the queue, a lane takes it in a batch with others, attempt
+// commits the batch in one transaction, judge tells each of its callers what became of it, and sortOut sees to those
+// of a batch that failed.
 
 const (
-	firstPause = 2 * time.Millisecond
-	maxPause   = 250 * time.Millisecond
+	// laneLockTimeout is how long a batch may wait, with its lower bound in hand, for a stream that another process's open
+	// transaction has written to. The append that is to blame then waits by itself, where it holds up nobody.
+	laneLockTimeout = "20ms"
+
+	// patientLockTimeout is how long an append that waits by itself does so before it gives others a turn.
+	patientLockTimeout = "250ms"
 
 	// maxLost is how many connections an append may lose before it gives up. It bridges terminated backends, not an
 	// outage: the caller knows better how long to wait for that.
 	maxLost = 5
+
+	// grace is how long an append whose context has ended may take for its answer, which mostly is under way: better to
+	// know a moment later than not to know.
+	grace = 10 * time.Millisecond
+
+	firstPause = 2 * time.Millisecond
+	maxPause   = 250 * time.Millisecond
 )
 
-// Append implements [eventstore.Store]. It commits in a transaction of its own, on a connection of the store's.
+// Append implements [eventstore.Store]. Appends that are made at the same time share transactions, which the store
+// commits on connections of its own. Each is decided by itself, in the order of their arrival; the failure of one is
+// nothing to the others.
 //
-// An append that races with another one, is chosen as a deadlock's victim, or meets a stream that an open transaction
-// has written to is tried again until it is decided or ctx ends; one that loses its connection before the commit, a few
-// times. When the connection is lost during the commit, Append waits until the old transaction is over and looks
-// whether the events are there; when ctx ends first it returns [eventstore.ErrOutcomeUnknown].
+// An append that races with one of another process, is chosen as a deadlock's victim, or meets a stream that an open
+// transaction has written to is tried again until it is decided or ctx ends; one that loses its connection before the
+// commit, a few times. When the connection is lost during the commit, Append waits until the old transaction is over
+// and looks whether the events are there.
+//
+// When ctx ends while the append is in the database's hands, Append waits for some milliseconds more and then returns
+// [eventstore.ErrOutcomeUnknown]. When ctx ends before that, or while Options.MaxAppends others are in progress, it
+// returns the error of ctx, and nothing is written.
 func (s *Store) Append(ctx context.Context, writes ...eventstore.Write) (eventstore.AppendResult, error) {
 	prepared, err := eventstore.Prepare(ctx, writes)
 	if err != nil {
 		return eventstore.AppendResult{}, err
 	}
-	result, err := s.appendUntilDecided(ctx, prepared)
+	call, err := newCall(prepared)
 	if err != nil {
 		return eventstore.AppendResult{}, describeAppend(writes, err)
 	}
-	if prepared.Events > 0 {
-		s.wake.appended()
+	result, err := s.await(ctx, call)
+	if err != nil {
+		return eventstore.AppendResult{}, describeAppend(writes, err)
 	}
 	return result, nil
 }
 
-// appendUntilDecided makes attempts until the append is acknowledged or refused.
-func (s *Store) appendUntilDecided(ctx context.Context, prepared eventstore.Prepared) (eventstore.AppendResult, error) {
-	lost, patient := 0, false
-	for pause := firstPause; ; pause = min(2*pause, maxPause) {
-		attempt := attempt{store: s, prepared: prepared}
-		result, err := attempt.runIn(ctx, patient)
-		switch {
-		case err == nil:
-			return result, nil
-		case attempt.inDoubt:
-			result, found, err := s.resolve(ctx, &attempt)
-			if found || err != nil {
-				return result, err
-			}
-		case isConnectionLoss(ctx, err) && lost < maxLost:
-			lost++
-		case isLockTimeout(err):
-			patient = true
-		case !isRace(err):
-			return eventstore.AppendResult{}, err
-		}
-		if err := sleep(ctx, pause/2+rand.N(pause/2)); err != nil {
-			return eventstore.AppendResult{}, err
-		}
+// await sends a call through the queue.
+func (s *Store) await(ctx context.Context, c *call) (eventstore.AppendResult, error) {
+	if err := s.enter(); err != nil {
+		return eventstore.AppendResult{}, err
 	}
-}
-
-// attempt is one try at committing an append.
-type attempt struct {
-	store    *Store
-	prepared eventstore.Prepared
-
-	backend uint32 // its process ID
-	lockKey int64  // the key of its advisory lock
-	inDoubt bool   // the commit was sent, and no answer came
-}
-
-// runIn runs the attempt. A patient one has waited in vain for a stream before: few of those have a connection at a time,
-// lest they take them all from appends that need not wait.
-func (a *attempt) runIn(ctx context.Context, patient bool) (eventstore.AppendResult, error) {
-	if patient {
-		select {
-		case a.store.patient <- struct{}{}:
-			defer func() { <-a.store.patient }()
-		case <-ctx.Done():
+	defer s.leave()
+	if err := ctx.Err(); err != nil {
+		return eventstore.AppendResult{}, err
+	}
+	if err := s.appends.enter(ctx); err != nil {
+		return eventstore.AppendResult{}, err
+	}
+	defer s.appends.exit()
+	s.appends.add(c)
+	select {
+	case answer := <-c.answers:
+		return answer.result, answer.err
+	case <-ctx.Done():
+		if s.appends.withdraw(c) {
 			return eventstore.AppendResult{}, ctx.Err()
 		}
+		return s.lastAnswer(ctx, c)
 	}
-	return a.run(ctx)
 }
 
-func (a *attempt) run(ctx context.Context) (eventstore.AppendResult, error) {
-	var result eventstore.AppendResult
-	err := a.store.withConn(ctx, func(conn *pgx.Conn) (err error) {
-		result, err = a.transact(ctx, conn)
-		return err
+// lastAnswer is for a caller whose context has ended while the append was in the database's hands.
+func (s *Store) lastAnswer(ctx context.Context, c *call) (eventstore.AppendResult, error) {
+	timer := time.NewTimer(grace)
+	defer timer.Stop()
+	select {
+	case answer := <-c.answers:
+		return answer.result, answer.err
+	case <-timer.C:
+		s.appends.abandon(c)
+		return eventstore.AppendResult{}, fmt.Errorf("%w: %w", eventstore.ErrOutcomeUnknown, ctx.Err())
+	}
+}
+
+// runLane commits one batch after the other until no append is waiting.
+func (s *Store) runLane() {
+	for b := s.nextBatch(); b != nil; b = s.nextBatch() {
+		a := &attempt{store: s, batch: b, lockTimeout: laneLockTimeout}
+		s.sortOut(a, a.run())
+	}
+}
+
+func (s *Store) nextBatch() *batch {
+	runtime.Gosched() // callers that are about to append do so now, and are in the batch
+	return s.appends.next()
+}
+
+// attempt is one try at committing a batch.
+type attempt struct {
+	store       *Store
+	batch       *batch
+	lockTimeout string
+
+	plan      *plan
+	inDoubt   bool // it was sent, and no answer came
+	session   session
+	lockKey   int64   // of its advisory lock, where the session does not tell its transaction
+	undecided []*call // which need another attempt
+}
+
+func (a *attempt) run() error {
+	return a.store.lend(a.batch.ctx, func(conn *pgx.Conn) error {
+		calls := a.store.appends.send(a.batch)
+		if len(calls) == 0 {
+			return a.batch.ctx.Err()
+		}
+		a.plan = newPlan(calls)
+		in := newInsert(a.plan)
+		if err := a.transact(a.batch.ctx, conn, in); err != nil {
+			return err
+		}
+		if in.wrote() {
+			a.store.wake.appended()
+		}
+		a.judge(a.batch.ctx, conn, in)
+		return nil
 	})
-	return result, err
 }
 
-func (a *attempt) transact(ctx context.Context, conn *pgx.Conn) (eventstore.AppendResult, error) {
-	decision := &decision{sql: a.store.sql, prepared: a.prepared}
-	if err := a.begin(ctx, conn, decision); err != nil {
-		return eventstore.AppendResult{}, err
+// transact sends everything at once: the server takes what comes in one go for a transaction, and commits it at the
+// end. It is in doubt after any error that is not the database's refusal. (What pgx calls safe to retry is not to be
+// relied upon here: it says so of a connection that closed after everything was sent.)
+func (a *attempt) transact(ctx context.Context, conn *pgx.Conn, in *insert) error {
+	batch := &pgx.Batch{}
+	a.session = sessionOf(conn)
+	switch careful := !a.session.direct || !a.session.plain; {
+	case careful:
+		if err := a.begin(ctx, conn); err != nil {
+			return err
+		}
+		in.queue(batch, a.store.sql)
+		batch.Queue(sqlCommit)
+	case in.isLone():
+		in.queueOne(batch, a.store.sql, a.lockTimeout)
+	default:
+		in.queueAlone(batch, a.store.sql, a.lockTimeout)
 	}
-	result, repeat, err := decision.judge()
-	if err != nil || repeat {
-		return result, err
-	}
-	result, err = decision.insert(ctx, conn)
-	if err != nil {
-		return eventstore.AppendResult{}, err
-	}
-	return result, a.commit(ctx, conn)
+	err := sendLean(ctx, conn, batch)
+	a.inDoubt = err != nil && !isRefusal(err) && !wasNotSent(err)
+	return err
 }
 
-// begin opens the transaction, reads what the append is judged by and announces its lower bound, in one round trip. The
-// lock comes last, so that it is not held while a slow client takes in what was read.
-func (a *attempt) begin(ctx context.Context, conn *pgx.Conn, decision *decision) error {
+// begin opens a transaction in a round trip of its own, where a statement by itself would run in another kind of
+// transaction, and where a pooler hides which backend has it: then its lock tells when it is over.
+func (a *attempt) begin(ctx context.Context, conn *pgx.Conn) error {
 	batch := &pgx.Batch{}
 	batch.Queue(sqlBeginWrite)
 	batch.Queue(sqlProtect, a.store.idleTimeout)
-	batch.Queue(sqlLimitWait)
-	decision.queueReads(batch)
-	batch.Queue(a.store.sql.lock).QueryRow(func(row pgx.Row) error { return row.Scan(&a.backend, &a.lockKey, nil) })
+	batch.Queue(a.store.sql.announce, a.lockTimeout).QueryRow(func(row pgx.Row) error {
+		return row.Scan(&a.session.backend, &a.lockKey, nil, nil, nil)
+	})
 	return conn.SendBatch(ctx, batch).Close()
 }
 
-// commit is in doubt after any error that is not the database's refusal. (What pgx calls safe to retry is not to be
-// relied upon here: it says so of a connection that closed after the commit was sent.)
-func (a *attempt) commit(ctx context.Context, conn *pgx.Conn) error {
-	if err := ctx.Err(); err != nil {
-		return fmt.Errorf("commit: %w", err)
+// judge answers the calls of a batch that has been committed.
+func (a *attempt) judge(ctx context.Context, conn *pgx.Conn, in *insert) {
+	for _, planned := range a.plan.appends {
+		answer, decided := planned.judge(in)
+		if !decided && planned.mayRepeat() {
+			answer, decided = planned.findRepeat(ctx, conn, a.store.sql, in)
+		}
+		if !decided {
+			a.undecided = append(a.undecided, planned.call)
+			continue
+		}
+		planned.call.answers <- answer
 	}
-	tag, err := conn.Exec(ctx, sqlCommit)
+}
+
+// sortOut ends an attempt. Those of its calls that are not answered go back into the queue, unless they must wait for
+// something that nobody else is to wait for.
+func (s *Store) sortOut(a *attempt, err error) {
+	b := a.batch
+	if a.inDoubt {
+		s.appends.running.Go(func() { s.resolve(a) })
+		return
+	}
+	if err == nil {
+		s.appends.finish(b, a.undecided)
+		return
+	}
+	calls := s.appends.unsend(b.calls)
 	switch {
-	case err == nil && tag.String() == "COMMIT":
-		return nil
-	case err == nil:
-		return fmt.Errorf("commit: the database rolled the transaction back")
+	case isConnectionLoss(b.ctx, err):
+		s.appends.finish(b, pauseAfterLoss(b, calls, err))
+	case isLockTimeout(err) && len(calls) == 1:
+		s.appends.running.Go(func() { s.waitAlone(b) })
+	case len(calls) > 1 || isRace(err):
+		s.appends.finish(b, isolate(calls, err))
+	default:
+		s.appends.finish(b, nil)
+		fail(calls, err)
 	}
-	a.inDoubt = !isRefusal(err)
-	return fmt.Errorf("commit: %w", err)
+}
+
+// waitAlone tries an append that has waited in vain for a stream. Few of those have a connection at a time, lest they
+// take them all from appends that need not wait.
+func (s *Store) waitAlone(b *batch) {
+	select {
+	case s.patient <- struct{}{}:
+	case <-b.ctx.Done():
+		s.appends.finish(b, nil)
+		return
+	}
+	a := &attempt{store: s, batch: b, lockTimeout: patientLockTimeout}
+	err := a.run()
+	<-s.patient
+	s.sortOut(a, err)
+}
+
+// pauseAfterLoss returns those of the calls that may try again after a lost connection.
+func pauseAfterLoss(b *batch, calls []*call, err error) []*call {
+	var again []*call
+	for _, c := range calls {
+		c.lost++
+		if c.lost > maxLost {
+			fail([]*call{c}, err)
+			continue
+		}
+		again = append(again, c)
+	}
+	if len(again) > 0 {
+		_ = sleep(b.ctx, firstPause<<again[0].lost)
+	}
+	return again
+}
+
+// isolate makes those calls go alone that may be to blame for the failure of their batch, after the others.
+func isolate(calls []*call, err error) []*call {
+	var blamed, others []*call
+	for _, c := range calls {
+		if lostTo(err, c.prepared.Writes) {
+			blamed = append(blamed, c)
+		} else {
+			others = append(others, c)
+		}
+	}
+	if len(blamed) == 0 { // it might be any
+		blamed, others = others, nil
+	}
+	for _, c := range blamed {
+		c.alone = true
+	}
+	return append(others, blamed...)
+}
+
+func fail(calls []*call, err error) {
+	for _, c := range calls {
+		c.answers <- answer{err: err}
+	}
 }
 
 func describeAppend(writes []eventstore.Write, err error) error {

@@ -2,6 +2,7 @@ package pgstore
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
@@ -52,18 +53,27 @@ func (s *Store) AppendTx(ctx context.Context, tx pgx.Tx, writes ...eventstore.Wr
 }
 
 func (s *Store) appendIn(ctx context.Context, tx pgx.Tx, prepared eventstore.Prepared) (eventstore.AppendResult, error) {
-	decision := &decision{sql: s.sql, prepared: prepared}
+	only, err := newCall(prepared)
+	if err != nil {
+		return eventstore.AppendResult{}, err
+	}
+	only.alone = true // and not trusted: after a violation the caller's transaction would be lost
+	plan := newPlan([]*call{only})
+	in := newInsert(plan)
 	batch := &pgx.Batch{}
 	batch.Queue(sqlProtect, s.idleTimeout)
-	decision.queueReads(batch)
-	batch.Queue(s.sql.lockOnce) // last, see attempt.begin
+	batch.Queue(s.sql.lockOnce)
+	in.queue(batch, s.sql)
 	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
-		return eventstore.AppendResult{}, decision.lostRace(err)
+		return eventstore.AppendResult{}, lostRace(err, prepared.Writes)
 	}
-	result, repeat, err := decision.judge()
-	if err != nil || repeat {
-		return result, err
+	planned := plan.appends[0]
+	answer, decided := planned.judge(in)
+	if !decided {
+		answer, decided = planned.findRepeat(ctx, tx, s.sql, in)
 	}
-	result, err = decision.insert(ctx, tx)
-	return result, decision.lostRace(err)
+	if !decided && answer.err == nil {
+		answer.err = errors.New("the events were not inserted, and are not there")
+	}
+	return answer.result, lostRace(answer.err, prepared.Writes)
 }

@@ -1,6 +1,7 @@
 package pgstore
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,8 +12,15 @@ import (
 )
 
 const (
+	// sqlEndSession ends a session that a connection has lost, and returns a row while it is still there. A process ID may
+	// be another session's by now; its start tells. A server that has restarted since has no such session.
+	sqlEndSession = `
+		SELECT pg_terminate_backend(pid)
+		FROM pg_stat_activity
+		WHERE pid = $1 AND backend_start = $2`
+
 	// sqlInFlight tells whether a transaction that appended is still open, by its advisory lock: Postgres releases that
-	// only after the commit is visible. A server that has restarted since has no such lock.
+	// only after the commit is visible.
 	sqlInFlight = `
 		SELECT EXISTS (
 			SELECT FROM pg_locks
@@ -33,48 +41,84 @@ const (
 		) AS e`
 )
 
-// resolve finds out what became of an append whose commit was not answered: first that its transaction is over, lest it
-// commit after the look, then whether its events are there. It keeps trying until the database answers or ctx ends.
-func (s *Store) resolve(ctx context.Context, a *attempt) (result eventstore.AppendResult, found bool, err error) {
+// resolve finds out what became of a batch whose commit was not answered: first that its transaction is over, lest it
+// commit after the look, then which of its events are there. It keeps trying until the database answers or nobody waits
+// any more.
+func (s *Store) resolve(a *attempt) {
 	for pause := firstPause; ; pause = min(2*pause, maxPause) {
-		over := false
-		err := s.withConn(ctx, func(conn *pgx.Conn) (err error) {
-			over, err = s.isOver(ctx, conn, a)
-			if err != nil || !over {
+		lost, err := s.lookBack(a)
+		if err == nil {
+			lost = s.appends.unsend(lost)
+			s.appends.finish(a.batch, pauseAfterLoss(a.batch, lost, errLostBeforeCommit))
+			return
+		}
+		if sleep(a.batch.ctx, pause) != nil {
+			s.appends.finish(a.batch, nil)
+			return
+		}
+	}
+}
+
+var errLostBeforeCommit = errors.New("the connection was lost before the commit")
+
+// lookBack answers the calls of which there are events, and returns the others.
+func (s *Store) lookBack(a *attempt) (lost []*call, err error) {
+	answers := make([]*answer, len(a.plan.appends))
+	err = s.lend(a.batch.ctx, func(conn *pgx.Conn) error {
+		if over, err := s.isOver(a.batch.ctx, conn, a); err != nil || !over {
+			return cmp.Or(err, errStillInFlight)
+		}
+		for i, planned := range a.plan.appends {
+			if answers[i], err = s.outcome(a.batch.ctx, conn, planned); err != nil {
 				return err
 			}
-			result, found, err = s.lookUp(ctx, conn, a.prepared)
-			return err
-		})
-		if err == nil && over {
-			return result, found, nil
 		}
-		if errors.Is(err, eventstore.ErrIDReused) || errors.Is(err, eventstore.ErrClosed) {
-			return eventstore.AppendResult{}, false, fmt.Errorf("%w: %w", eventstore.ErrOutcomeUnknown, err)
-		}
-		if err := sleep(ctx, pause); err != nil {
-			return eventstore.AppendResult{}, false, fmt.Errorf("%w: %w", eventstore.ErrOutcomeUnknown, err)
-		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
 	}
+	for i, planned := range a.plan.appends {
+		if answers[i] == nil {
+			lost = append(lost, planned.call)
+			continue
+		}
+		planned.call.answers <- *answers[i]
+	}
+	if len(lost) < len(a.plan.appends) {
+		s.wake.appended()
+	}
+	return lost, nil
 }
 
+var errStillInFlight = errors.New("the transaction is still open")
+
+// isOver reports whether an attempt's transaction is committed or rolled back, and does what it can to bring that about.
 func (s *Store) isOver(ctx context.Context, conn *pgx.Conn, a *attempt) (bool, error) {
-	var inFlight bool
-	err := conn.QueryRow(ctx, s.sql.inFlight, a.backend, a.lockKey).Scan(&inFlight)
-	return !inFlight, err
+	if !a.session.direct {
+		var inFlight bool
+		err := conn.QueryRow(ctx, s.sql.inFlight, a.session.backend, a.lockKey).Scan(&inFlight)
+		return !inFlight, err
+	}
+	tag, err := conn.Exec(ctx, sqlEndSession, a.session.backend, a.session.started)
+	return tag.RowsAffected() == 0, err
 }
 
-func (s *Store) lookUp(
-	ctx context.Context, conn *pgx.Conn, prepared eventstore.Prepared,
-) (eventstore.AppendResult, bool, error) {
-	categories, keys := streamNames(prepared.Writes)
-	rows, err := conn.Query(ctx, s.sql.ownIDs, categories, keys, eventIDs(prepared.Writes))
-	if err != nil {
-		return eventstore.AppendResult{}, false, err
+// outcome returns nil for an append of which no events are there.
+func (s *Store) outcome(ctx context.Context, conn *pgx.Conn, planned *plannedAppend) (*answer, error) {
+	if planned.verdict != accepted || planned.call.prepared.Events == 0 {
+		return nil, nil
 	}
-	events, err := pgx.CollectRows(rows, scanEvent)
+	found, err := findEvents(ctx, conn, s.sql.ownIDs, planned.call.prepared)
 	if err != nil {
-		return eventstore.AppendResult{}, false, err
+		return nil, err
 	}
-	return prepared.FirstResult(events)
+	result, there, err := planned.call.original().FirstResult(found)
+	if err != nil {
+		return &answer{err: fmt.Errorf("%w: %w", eventstore.ErrOutcomeUnknown, err)}, nil
+	}
+	if !there {
+		return nil, nil
+	}
+	return &answer{result: result}, nil
 }

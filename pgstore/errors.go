@@ -63,31 +63,49 @@ func isRefusal(err error) bool {
 	return errors.As(err, &pgErr) && pgErr.SeverityUnlocalized == "ERROR"
 }
 
+// wasNotSent reports whether a batch failed before anything of it was sent.
+func wasNotSent(err error) bool {
+	var notSent *notSentError
+	return errors.As(err, &notSent)
+}
+
 func isConflict(err error) bool {
 	var conflict *eventstore.ConflictError
 	return errors.As(err, &conflict)
 }
 
+// lostTo reports whether err says that another transaction has taken the version that one of the writes wanted. The
+// database quotes the key that is there already, in whatever language.
+func lostTo(err error, writes []eventstore.Write) bool {
+	_, lost := lostWrite(err, writes)
+	return lost
+}
+
+func lostWrite(err error, writes []eventstore.Write) (eventstore.Write, bool) {
+	var pgErr *pgconn.PgError
+	if !errors.As(err, &pgErr) || pgErr.Code != codeUniqueViolation {
+		return eventstore.Write{}, false
+	}
+	for _, write := range writes {
+		if strings.Contains(pgErr.Detail, fmt.Sprintf("=(%s, %s, ", write.Stream.Category, write.Stream.Key)) {
+			return write, true
+		}
+	}
+	return eventstore.Write{}, false
+}
+
 // lostRace turns the error of an append in a caller's transaction that came second into a conflict. The transaction can
 // look no more, so the version is unknown. To wait too long for a lock, by a timeout of the caller's, is no conflict.
-func (d *decision) lostRace(err error) error {
-	var pgErr *pgconn.PgError
-	if !errors.As(err, &pgErr) || !isRace(err) || isLockTimeout(err) {
+func lostRace(err error, writes []eventstore.Write) error {
+	if !isRace(err) || isLockTimeout(err) {
 		return err
 	}
-	write := d.prepared.Writes[0]
-	for i, other := range d.prepared.Writes {
-		if i < len(d.versions) && strings.Contains(pgErr.Detail, versionKey(other.Stream, d.versions[i]+1)) {
-			write = other
-		}
+	write, found := lostWrite(err, writes)
+	if !found {
+		write = writes[0]
 	}
 	conflict := &eventstore.ConflictError{
 		Stream: write.Stream, Expected: write.Expected, Actual: eventstore.VersionUnknown,
 	}
 	return fmt.Errorf("%w (%w)", conflict, err)
-}
-
-// versionKey is how the detail of a unique violation quotes the key that is there already, in whatever language.
-func versionKey(stream eventstore.StreamID, version eventstore.Version) string {
-	return fmt.Sprintf("(%s, %s, %d)", stream.Category, stream.Key, version)
 }

@@ -7,14 +7,13 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/pasttense/pasttense/eventstore"
 )
 
 // eventColumns are what scanEvent reads.
 const eventColumns = `position, version, recorded_at, event_id, schema_version, category, stream_key, type, content_type,
-	data::text, data_binary, metadata::text`
+	data, data_binary, metadata`
 
 func scanEvent(row pgx.CollectableRow) (eventstore.RecordedEvent, error) {
 	var (
@@ -27,7 +26,7 @@ func scanEvent(row pgx.CollectableRow) (eventstore.RecordedEvent, error) {
 	)
 	err := row.Scan(&position, &version, &event.RecordedAt, &id, &schemaVersion,
 		&event.Stream.Category, &event.Stream.Key, &event.Type, &event.ContentType,
-		(*textBytes)(&jsonData), &binaryData, (*textBytes)(&metadata))
+		&jsonData, &binaryData, &metadata)
 	if err != nil {
 		return eventstore.RecordedEvent{}, err
 	}
@@ -39,26 +38,20 @@ func scanEvent(row pgx.CollectableRow) (eventstore.RecordedEvent, error) {
 	if binaryData != nil {
 		event.Data = binaryData
 	}
-	if metadata != nil {
-		if err := json.Unmarshal(metadata, &event.Metadata); err != nil {
-			return eventstore.RecordedEvent{}, fmt.Errorf("metadata of event at position %d: %w", event.Position, err)
-		}
+	if err := decodeMetadata(metadata, &event); err != nil {
+		return eventstore.RecordedEvent{}, err
 	}
 	return event, nil
 }
 
-// textBytes scans text into bytes without a detour by a string; NULL gives nil.
-type textBytes []byte
-
-var _ pgtype.BytesScanner = (*textBytes)(nil)
-
-// ScanBytes implements [pgtype.BytesScanner]. The text is pgx's own only until it returns.
-func (b *textBytes) ScanBytes(text []byte) error {
-	if text == nil {
-		*b = nil
+// decodeMetadata sets an event's metadata to what was stored, which is zero for NULL.
+func decodeMetadata(stored []byte, event *eventstore.RecordedEvent) error {
+	if len(stored) == 0 { // NULL
 		return nil
 	}
-	*b = append(make([]byte, 0, len(text)), text...)
+	if err := json.Unmarshal(stored, &event.Metadata); err != nil {
+		return fmt.Errorf("metadata of event at position %d: %w", event.Position, err)
+	}
 	return nil
 }
 

@@ -12,11 +12,14 @@ import (
 
 var order42 = eventstore.StreamID{Category: "order", Key: "42"}
 
+// addedType is the type of the events that added makes.
+const addedType = "order.item-added"
+
 // added returns a write of n events that expects any version.
 func added(stream eventstore.StreamID, n int) eventstore.Write {
 	write := eventstore.Write{Stream: stream, Expected: eventstore.AnyVersion}
 	for range n {
-		write.Events = append(write.Events, eventstore.EventData{Type: "order.item-added", Data: []byte(`{"name":"Socks"}`)})
+		write.Events = append(write.Events, eventstore.EventData{Type: addedType, Data: []byte(`{"name":"Socks"}`)})
 	}
 	return write
 }

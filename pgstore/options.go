@@ -17,6 +17,9 @@ const DefaultSchema = "pasttense"
 const (
 	defaultPollInterval           = time.Second
 	defaultIdleTransactionTimeout = 30 * time.Second
+	defaultSlowAppendThreshold    = time.Second
+	defaultAppendLanes            = 2
+	defaultMaxAppends             = 10_000
 	maxIdleTransactionTimeout     = math.MaxInt32 * time.Millisecond // what Postgres takes
 	maxSchemaBytes                = 63                               // what Postgres takes for a name
 )
@@ -40,6 +43,18 @@ type Options struct {
 	// all subscriptions for that long.
 	IdleTransactionTimeout time.Duration
 
+	// AppendLanes is how many transactions of Append may be in flight at the same time, each with all the appends that
+	// came while the ones before were; two when zero, which was best on two cores. The more there are, the fewer appends
+	// share a commit.
+	AppendLanes int
+
+	// MaxAppends is how many calls of Append may be in progress; 10,000 when zero. Further ones wait for their turn.
+	MaxAppends int
+
+	// SlowAppendThreshold is how long one append may hold back the subscriptions before a warning says which it is; one
+	// second when zero. A negative value never warns.
+	SlowAppendThreshold time.Duration
+
 	// Logger gets what an operator should know; slog.Default() when nil.
 	Logger *slog.Logger
 }
@@ -58,11 +73,26 @@ func (o *Options) withDefaults() (Options, error) {
 	if options.IdleTransactionTimeout == 0 {
 		options.IdleTransactionTimeout = defaultIdleTransactionTimeout
 	}
+	if options.AppendLanes == 0 {
+		options.AppendLanes = defaultAppendLanes
+	}
+	if options.MaxAppends == 0 {
+		options.MaxAppends = defaultMaxAppends
+	}
+	if options.SlowAppendThreshold == 0 {
+		options.SlowAppendThreshold = defaultSlowAppendThreshold
+	}
 	if options.Logger == nil {
 		options.Logger = slog.Default()
 	}
 	if options.PollInterval < 0 {
 		return Options{}, fmt.Errorf("%w: PollInterval is %s, it must be positive", eventstore.ErrInvalid, options.PollInterval)
+	}
+	if options.AppendLanes < 0 {
+		return Options{}, fmt.Errorf("%w: AppendLanes is %d, it must be positive", eventstore.ErrInvalid, options.AppendLanes)
+	}
+	if options.MaxAppends < 0 {
+		return Options{}, fmt.Errorf("%w: MaxAppends is %d, it must be positive", eventstore.ErrInvalid, options.MaxAppends)
 	}
 	if timeout := options.IdleTransactionTimeout; timeout < time.Millisecond || timeout > maxIdleTransactionTimeout {
 		return Options{}, fmt.Errorf("%w: IdleTransactionTimeout is %s, the range is 1ms to %s", eventstore.ErrInvalid,

@@ -48,14 +48,16 @@ const (
 const lastDrawn = `coalesce(pg_sequence_last_value({oid}::oid::regclass), 0)`
 
 const (
-	// sqlLock announces the lower bound.
-	sqlLock = `
-		WITH bound AS MATERIALIZED (SELECT ` + lastDrawn + ` AS lower)
-		SELECT pg_backend_pid(), (lower / 10000 % 2147483648)::int4,
-			pg_advisory_xact_lock_shared({class}, (lower / 10000 % 2147483648)::int4)::text
-		FROM bound`
+	// sqlAnnounce announces the lower bound. Then it sees to it that the transaction's commit is on disk when it is
+	// acknowledged, and that it does not wait long for another transaction.
+	sqlAnnounce = `
+		SELECT pg_backend_pid(), (lower / 10000 % 2147483648)::int4 AS lock_key,
+			pg_advisory_xact_lock_shared({class}, (lower / 10000 % 2147483648)::int4)::text,
+			CASE current_setting('synchronous_commit') WHEN 'off' THEN set_config('synchronous_commit', 'on', true) END,
+			set_config('lock_timeout', {timeout}, true)
+		FROM (SELECT ` + lastDrawn + ` AS lower OFFSET 0) AS bound`
 
-	// sqlLockOnce does so once in a transaction, however often it is called. The setting that remembers it reverts with
+	// sqlLockOnce announces the lower bound once in a transaction, however often it is called. The setting that remembers it reverts with
 	// a savepoint exactly as the lock does.
 	sqlLockOnce = `
 		SELECT CASE WHEN coalesce(current_setting('pasttense.locked_{oid}', true), '') <> '' THEN '' ELSE (
@@ -80,8 +82,10 @@ const (
 		SELECT coalesce((SELECT max(position) FROM {schema}.events WHERE position <= $1), 0),
 			coalesce((SELECT max(position) FROM {schema}.events), 0)`
 
-	sqlBeginRead = `BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY`
-	sqlCommit    = `COMMIT`
+	// These say what they need, as a database's defaults may be anything.
+	sqlBeginRead  = `BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY`
+	sqlBeginWrite = `BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE`
+	sqlCommit     = `COMMIT`
 )
 
 // stableBound begins a transaction on conn and returns a position such that what is not yet visible at or below it

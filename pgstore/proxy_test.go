@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"sync"
 	"testing"
@@ -22,12 +21,13 @@ type proxy struct {
 	running  sync.WaitGroup
 
 	mu          sync.Mutex
-	onCommit    commitHook
+	hidden      bool
+	onAppend    appendHook
 	connections []net.Conn
 }
 
-// commitHook is told of a commit that has not been forwarded, and returns whether to forward it.
-type commitHook func(client, server net.Conn, message []byte) (forward bool)
+// appendHook is told of an append that has not been forwarded, and returns whether to forward it.
+type appendHook func(client, server net.Conn, message []byte) (forward bool)
 
 // newProxy returns a proxy and the URL that leads through it.
 func newProxy(t *testing.T, databaseURL string) (p *proxy, url string) {
@@ -47,11 +47,21 @@ func newProxy(t *testing.T, databaseURL string) (p *proxy, url string) {
 	return p, url
 }
 
-// atNextCommit sets what happens at the next commit of an append.
-func (p *proxy) atNextCommit(hook commitHook) {
+// expose lets clients know their backends, as they would without a proxy.
+func (p *proxy) expose() {}
+
+// hideBackends tells clients invented process IDs, as a pooler does.
+func (p *proxy) hideBackends() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.onCommit = hook
+	p.hidden = true
+}
+
+// atNextAppend sets what happens at the next append.
+func (p *proxy) atNextAppend(hook appendHook) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.onAppend = hook
 }
 
 func (p *proxy) accept() {
@@ -71,16 +81,14 @@ func (p *proxy) accept() {
 		p.mu.Unlock()
 		p.running.Go(func() { p.forward(client, server) })
 		p.running.Go(func() {
-			_, _ = io.Copy(client, server)
+			p.answer(client, server)
 			_ = client.Close()
 		})
 	}
 }
 
-// isCommit recognizes the commit of an append: a simple query of its own. Reads send theirs in a batch.
-func isCommit(message []byte) bool {
-	return bytes.HasPrefix(message, []byte("Q\x00\x00\x00\x0bCOMMIT\x00"))
-}
+// isAppend recognizes the message that carries an append's events and commits them.
+func isAppend(message []byte) bool { return bytes.Contains(message, []byte(addedType)) }
 
 func (p *proxy) forward(client, server net.Conn) {
 	defer func() { _ = server.Close() }()
@@ -91,16 +99,37 @@ func (p *proxy) forward(client, server net.Conn) {
 			return
 		}
 		message := buffer[:n]
-		if isCommit(message) {
+		if isAppend(message) {
 			p.mu.Lock()
-			hook := p.onCommit
-			p.onCommit = nil
+			hook := p.onAppend
+			p.onAppend = nil
 			p.mu.Unlock()
 			if hook != nil && !hook(client, server, bytes.Clone(message)) {
 				continue
 			}
 		}
 		if _, err := server.Write(message); err != nil {
+			return
+		}
+	}
+}
+
+// answer forwards what the server says.
+func (p *proxy) answer(client, server net.Conn) {
+	p.mu.Lock()
+	hidden := p.hidden
+	p.mu.Unlock()
+	buffer := make([]byte, 64<<10)
+	for {
+		n, err := server.Read(buffer)
+		if err != nil {
+			return
+		}
+		if key := bytes.Index(buffer[:n], []byte("K\x00\x00\x00\x0c")); hidden && key >= 0 {
+			buffer[key+5] ^= 0x40 // of the process ID
+			hidden = false
+		}
+		if _, err := client.Write(buffer[:n]); err != nil {
 			return
 		}
 	}

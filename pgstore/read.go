@@ -63,8 +63,11 @@ func (s *Store) readStream(
 	if wanted == 0 {
 		wanted = math.MaxInt
 	}
-	for pages := newPager(); ; {
-		page, err := s.streamPage(ctx, statement, id, next, min(pages.limit, wanted))
+	var page page
+	for pages := newReadPager(); ; pages.read(page) {
+		limit := min(pages.limit, wanted)
+		var err error
+		page, err = s.readPage(ctx, page.events, limit, statement, id.Category, id.Key, next, limit)
 		if err != nil {
 			return err
 		}
@@ -77,25 +80,8 @@ func (s *Store) readStream(
 		if !page.full || wanted == 0 {
 			return nil
 		}
-		next = page.events[len(page.events)-1].Version + step
-		pages.read(page)
+		next = page.last().Version + step
 	}
-}
-
-func (s *Store) streamPage(
-	ctx context.Context, statement string, id eventstore.StreamID, from eventstore.Version, limit int,
-) (page page, err error) {
-	err = s.withConn(ctx, func(conn *pgx.Conn) error {
-		batch := &pgx.Batch{}
-		batch.Queue(sqlBeginRead)
-		batch.Queue(statement, id.Category, id.Key, from, limit).Query(func(rows pgx.Rows) (err error) {
-			page, err = collectPage(rows, limit)
-			return err
-		})
-		batch.Queue(sqlCommit)
-		return conn.SendBatch(ctx, batch).Close()
-	})
-	return page, err
 }
 
 // Head implements [eventstore.Store].

@@ -10,16 +10,44 @@ import (
 	"github.com/pasttense/pasttense/eventstore"
 )
 
-// Between sqlReadAll and sqlPage come the conditions of a filter.
+// scanEvents is how many events a query for some of them looks at. Without that bound it could run for long, and tell
+// nothing on the way, where a filter selects little: no index serves filters.
+const scanEvents = 20_000
+
+// Between sqlReadAll or sqlReadSome and sqlPage come the conditions of a filter.
 const (
+	// sqlReadAll is for what selects most events, or those after a position that is not far from the head.
 	sqlReadAll = `
 		SELECT ` + eventColumns + `
 		FROM {schema}.events
 		WHERE position > $1 AND position <= $2`
 
+	// sqlReadSome looks at a limited number of events.
+	sqlReadSome = `
+		SELECT ` + eventColumns + `
+		FROM (
+			SELECT *
+			FROM {schema}.events
+			WHERE position > $1 AND position <= $2
+			ORDER BY position
+			LIMIT $4
+		) AS scanned
+		WHERE true`
+
 	sqlPage = `
 		ORDER BY position
 		LIMIT $3`
+
+	// sqlScanned gives the position at which sqlReadSome ended when it found too little to fill the page.
+	sqlScanned = `
+		SELECT coalesce(max(position), $2::bigint)
+		FROM (
+			SELECT position
+			FROM {schema}.events
+			WHERE position > $1 AND position <= $2
+			ORDER BY position
+			OFFSET $3 - 1 LIMIT 1
+		) AS last`
 )
 
 // ReadAll implements [eventstore.Store]. It reads in pages and gives the connection back before it yields a page's
@@ -43,7 +71,7 @@ func (s *Store) readAll(
 	if err != nil {
 		return err
 	}
-	pages := newPager()
+	pages := newReadPager()
 	view, err := s.look(ctx, query, after, pages.limit)
 	if err != nil {
 		return err
@@ -53,13 +81,13 @@ func (s *Store) readAll(
 			if !yield(event, nil) {
 				return nil
 			}
-			after = event.Position
 		}
 		if !page.full {
 			return nil
 		}
 		pages.read(page)
-		if page, err = s.pageUpTo(ctx, query, after, view.stable, pages.limit); err != nil {
+		after = page.through
+		if page, err = s.pageUpTo(ctx, page.events, query, after, view.stable, pages.limit); err != nil {
 			return err
 		}
 	}
@@ -75,10 +103,7 @@ type view struct {
 
 // through is the position up to which a reader that began after a position has now seen everything.
 func (v view) through(after eventstore.Position) eventstore.Position {
-	if v.page.full {
-		return v.page.events[len(v.page.events)-1].Position
-	}
-	return max(after, v.stable)
+	return max(after, v.page.through)
 }
 
 // look reads the stable bound and then, with a newer snapshot, a page of events after a position and up to the bound.
@@ -103,27 +128,48 @@ func (s *Store) look(ctx context.Context, query allQuery, after eventstore.Posit
 		return view, fmt.Errorf("%w, which is at position %d", eventstore.ErrBeyondHead, view.head)
 	}
 	s.settled.raise(view.stable)
-	return view, nil
+	err = s.tellThrough(ctx, &view.page, query, after, view.stable)
+	return view, err
 }
 
-// pageUpTo reads a page of events up to a position that a look has found stable.
+// pageUpTo reads a page of events up to a position that a look has found stable. It uses the memory of a slice that the
+// caller no longer needs, nil for none.
 func (s *Store) pageUpTo(
-	ctx context.Context, query allQuery, after, stable eventstore.Position, limit int,
-) (page page, err error) {
-	err = s.withConn(ctx, func(conn *pgx.Conn) error {
-		batch := &pgx.Batch{}
-		batch.Queue(sqlBeginRead)
-		query.queue(batch, after, stable, limit, &page)
-		batch.Queue(sqlCommit)
-		return conn.SendBatch(ctx, batch).Close()
-	})
+	ctx context.Context, into []eventstore.RecordedEvent, query allQuery, after, stable eventstore.Position, limit int,
+) (page, error) {
+	page, err := s.readPage(ctx, into, limit, query.statement, query.bind(after, stable, limit)...)
+	if err != nil {
+		return page, err
+	}
+	err = s.tellThrough(ctx, &page, query, after, stable)
 	return page, err
+}
+
+// tellThrough completes a page that was read up to a stable position. Nothing changes at or below that, so it may ask
+// in a transaction of its own how far the query has come.
+func (s *Store) tellThrough(
+	ctx context.Context, page *page, query allQuery, after, stable eventstore.Position,
+) error {
+	switch {
+	case page.full:
+		page.through = page.last().Position
+		return nil
+	case query.scan == 0 || stable-after <= eventstore.Position(query.scan): // it has come to the end
+		page.through = stable
+		return nil
+	}
+	err := s.withConn(ctx, func(conn *pgx.Conn) error {
+		return conn.QueryRow(ctx, s.sql.scanned, after, stable, query.scan).Scan((*int64)(&page.through))
+	})
+	page.full = page.through < stable
+	return err
 }
 
 // allQuery reads the events of all streams that a filter selects.
 type allQuery struct {
 	statement string
-	arguments []any
+	arguments []any // of the filter
+	scan      int   // how many events the statement looks at; 0 is no limit
 }
 
 func (s *Store) newAllQuery(after eventstore.Position, filter eventstore.Filter) (allQuery, error) {
@@ -133,10 +179,13 @@ func (s *Store) newAllQuery(after eventstore.Position, filter eventstore.Filter)
 	if err := filter.Validate(); err != nil {
 		return allQuery{}, err
 	}
+	if len(filter.Categories) == 0 && len(filter.Types) == 0 {
+		return allQuery{statement: s.sql.readAll + " AND category NOT LIKE '$%'" + sqlPage}, nil
+	}
 	conditions, arguments := "", []any(nil)
 	add := func(column string, names []string) {
 		arguments = append(arguments, names)
-		conditions += fmt.Sprintf(" AND %s = ANY ($%d)", column, 3+len(arguments))
+		conditions += fmt.Sprintf(" AND %s = ANY ($%d)", column, 4+len(arguments))
 	}
 	if len(filter.Categories) > 0 {
 		add("category", filter.Categories)
@@ -146,13 +195,21 @@ func (s *Store) newAllQuery(after eventstore.Position, filter eventstore.Filter)
 	if len(filter.Types) > 0 {
 		add("type", filter.Types)
 	}
-	return allQuery{statement: s.sql.readAll + conditions + sqlPage, arguments: arguments}, nil
+	return allQuery{statement: s.sql.readSome + conditions + sqlPage, arguments: arguments, scan: scanEvents}, nil
 }
 
 func (q allQuery) queue(batch *pgx.Batch, after, bound eventstore.Position, limit int, page *page) {
-	arguments := append([]any{after, bound, limit}, q.arguments...)
-	batch.Queue(q.statement, arguments...).Query(func(rows pgx.Rows) (err error) {
-		*page, err = collectPage(rows, limit)
+	batch.Queue(q.statement, q.bind(after, bound, limit)...).Query(func(rows pgx.Rows) (err error) {
+		*page, err = collectPage(rows, limit, nil)
 		return err
 	})
+}
+
+// bind returns the arguments of the statement.
+func (q allQuery) bind(after, bound eventstore.Position, limit int) []any {
+	arguments := []any{int64(after), int64(bound), limit}
+	if q.scan > 0 {
+		arguments = append(arguments, q.scan)
+	}
+	return append(arguments, q.arguments...)
 }

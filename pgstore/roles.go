@@ -14,7 +14,7 @@ import (
 // that do. Roles belong to the whole cluster, so their names are the caller's choice; an empty name sets up no role.
 // None of them can update, delete or truncate events.
 type Roles struct {
-	// Writer appends and reads events, and keeps checkpoints and tasks.
+	// Writer appends, imports and reads events, and keeps checkpoints and tasks.
 	Writer string
 	// Consumer reads events, and keeps checkpoints and tasks.
 	Consumer string
@@ -25,7 +25,8 @@ type Roles struct {
 const (
 	sqlGrantRead = `
 		GRANT USAGE ON SCHEMA {schema} TO {role};
-		GRANT SELECT ON {schema}.events, {schema}.events_position, {schema}.checkpoints, {schema}.tasks TO {role};
+		GRANT SELECT ON {schema}.events, {schema}.events_position, {schema}.checkpoints, {schema}.tasks, {schema}.imports
+			TO {role};
 		GRANT EXECUTE ON FUNCTION {schema}.schema_version() TO {role}`
 
 	sqlGrantConsume = `GRANT INSERT, UPDATE, DELETE ON {schema}.checkpoints, {schema}.tasks TO {role}`
@@ -33,6 +34,7 @@ const (
 	sqlGrantAppend = `
 		GRANT INSERT ON {schema}.events TO {role};
 		GRANT USAGE ON SEQUENCE {schema}.events_position TO {role};
+		GRANT INSERT, UPDATE, DELETE ON {schema}.imports TO {role};
 		GRANT EXECUTE ON FUNCTION {schema}.release_reservations(bigint[]) TO {role}`
 )
 

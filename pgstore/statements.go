@@ -8,10 +8,12 @@ import (
 // statements are the store's SQL statements with its schema and its lock class filled in. Each is explained beside the
 // constant that it is made of.
 type statements struct {
-	lock, lockOnce, lastDrawn, lockKeys, heads, inFlightAppends string
-	versions, givenIDs, ownIDs, insert, release                 string
-	inFlight                                                    string
-	readForwards, readBackwards, readAll, head, positions       string
+	announce, lockOnce, lastDrawn, lockKeys, heads, inFlightAppends string
+	insert, insertInside, insertOne, release, givenIDs, ownIDs      string
+	inFlight                                                        string
+	readForwards, readBackwards, readAll, head, positions           string
+	readSome, scanned                                               string
+	imports                                                         importStatements
 }
 
 // fillSchema fills in the schema where the rest is not known yet.
@@ -28,24 +30,33 @@ func newStatements(schema string, sequence uint32) statements {
 		"{class}", "("+strconv.FormatInt(int64(int32(sequence)), 10)+")",
 	).Replace
 	return statements{
-		lock:            fill(sqlLock),
+		announce:        fill(timeout(sqlAnnounce, 1)),
 		lockOnce:        fill(sqlLockOnce),
 		lastDrawn:       fill(sqlLastDrawn),
 		lockKeys:        fill(sqlLockKeys),
 		heads:           fill(sqlHeads),
 		inFlightAppends: fill(sqlInFlightAppends),
-		versions:        fill(sqlVersions),
 		givenIDs:        fill(sqlGivenIDs),
 		ownIDs:          fill(sqlOwnIDs),
-		insert:          fill(sqlInsert),
+		insert:          fill(timeout(sqlInsert, 21)),
+		insertInside:    fill(sqlInsertInside),
+		insertOne:       fill(timeout(sqlInsertOne, 11)),
 		release:         fill(sqlRelease),
 		inFlight:        fill(sqlInFlight),
 		readForwards:    fill(sqlReadForwards),
 		readBackwards:   fill(sqlReadBackwards),
 		readAll:         fill(sqlReadAll),
+		readSome:        fill(sqlReadSome),
+		scanned:         fill(sqlScanned),
 		head:            fill(sqlHead),
 		positions:       fill(sqlPositions),
+		imports:         newImportStatements(fill),
 	}
+}
+
+// timeout fills in which parameter of a statement is the lock timeout.
+func timeout(statement string, parameter int) string {
+	return strings.ReplaceAll(statement, "{timeout}", "$"+strconv.Itoa(parameter))
 }
 
 // targetStatements are the SQL statements of a target.

@@ -22,7 +22,9 @@ type Store struct {
 	sql         statements
 	wake        *waker
 	settled     settled
-	patient     chan struct{} // holds a token for each patient attempt at appending that has a connection
+	tail        *tail
+	appends     *queue
+	patient     chan struct{} // holds a token for each append that waits by itself and has a connection
 
 	closing    chan struct{} // closed when the store begins to close
 	closed     chan struct{} // closed when it is done
@@ -53,6 +55,7 @@ func Open(ctx context.Context, url string, opts *Options) (*Store, error) {
 		return nil, fmt.Errorf("open the event store: %w", err)
 	}
 	config.ConnConfig.RuntimeParams["client_encoding"] = "UTF8" // a role may have another default
+	config.AfterConnect = meetSession
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
 		return nil, fmt.Errorf("open the event store: %w", err)
@@ -79,6 +82,8 @@ func start(pool *pgxpool.Pool, options Options, sequence uint32) *Store {
 		closed:      make(chan struct{}),
 		stop:        stop,
 	}
+	s.appends = newQueue(options.AppendLanes, options.MaxAppends, s.runLane)
+	s.tail = &tail{store: s}
 	s.background.Go(func() { s.wake.runAnnouncer(ctx) })
 	if !options.NoListen {
 		s.background.Go(func() { s.wake.runListener(ctx) })
@@ -163,6 +168,7 @@ func (s *Store) Close(ctx context.Context) error {
 // shutDown waits for calls first, as the last append is still to be announced.
 func (s *Store) shutDown() {
 	s.calls.Wait()
+	s.appends.running.Wait()
 	s.stop()
 	s.background.Wait()
 	s.pool.Close()
@@ -182,12 +188,17 @@ func (s *Store) enter() error {
 
 func (s *Store) leave() { s.calls.Done() }
 
-// withConn lends a connection to use. A transaction that use leaves open is rolled back.
+// withConn lends a connection to use, as a call of its own.
 func (s *Store) withConn(ctx context.Context, use func(conn *pgx.Conn) error) error {
 	if err := s.enter(); err != nil {
 		return err
 	}
 	defer s.leave()
+	return s.lend(ctx, use)
+}
+
+// lend lends a connection to use. A transaction that use leaves open is rolled back.
+func (s *Store) lend(ctx context.Context, use func(conn *pgx.Conn) error) error {
 	pooled, err := s.pool.Acquire(ctx)
 	if err != nil {
 		return &lostConnectionError{fmt.Errorf("connect to the database: %w", err)}
@@ -196,6 +207,7 @@ func (s *Store) withConn(ctx context.Context, use func(conn *pgx.Conn) error) er
 	err = use(pooled.Conn())
 	rollBack(ctx, pooled.Conn().PgConn())
 	if err != nil && pooled.Conn().IsClosed() {
+		s.pool.Reset() // a server that has restarted has left the other connections behind, too
 		return &lostConnectionError{err}
 	}
 	return err

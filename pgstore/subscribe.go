@@ -2,91 +2,136 @@ package pgstore
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
-	"time"
+	"slices"
 
 	"github.com/pasttense/pasttense/eventstore"
 )
 
-// While an append in flight holds the stable bound back, nobody tells when it ends, least of all when it dies: a
-// subscription looks again after the first pause, and then less and less often.
-const (
-	firstRelook = 2 * time.Millisecond
-	maxRelook   = 25 * time.Millisecond
-)
-
 // Subscribe implements [eventstore.Store]. It holds no connection while the caller's loop body runs or while it waits.
+//
+// Subscriptions that have caught up are served from memory, by one look at the database for all of the store's. One
+// whose loop body is slow costs the others nothing: it goes on with queries of its own until it has caught up again.
 func (s *Store) Subscribe(
 	ctx context.Context, after eventstore.Position, filter eventstore.Filter,
 ) iter.Seq2[eventstore.Batch, error] {
+	filter = eventstore.Filter{Categories: slices.Clone(filter.Categories), Types: slices.Clone(filter.Types)}
 	return func(yield func(eventstore.Batch, error) bool) {
-		subscription := &subscription{store: s, position: after, pages: newPager(), relook: firstRelook}
-		if err := subscription.run(ctx, filter, yield); err != nil {
-			yield(eventstore.Batch{}, fmt.Errorf("subscription at position %d: %w", subscription.position, err))
+		sub := &subscription{store: s, filter: filter, position: after, yield: yield}
+		defer s.tail.leave(sub)
+		if err := sub.run(ctx); !errors.Is(err, errEnough) {
+			yield(eventstore.Batch{}, fmt.Errorf("subscription at position %d: %w", sub.position, err))
 		}
 	}
 }
 
+// errEnough means that the caller has left its loop.
+var errEnough = errors.New("the subscriber has had enough")
+
+// subscription is one loop over [Store.Subscribe].
 type subscription struct {
-	store    *Store
+	store  *Store
+	filter eventstore.Filter
+	yield  func(eventstore.Batch, error) bool
+
 	position eventstore.Position // all selected events up to here were yielded
-	pages    pager
-	relook   time.Duration
+	head     eventstore.Position // the highest committed position that was seen
+	caughtUp bool                // as it was told
+	begun    bool                // something was told
+
+	counted bool // among the tail's interests; the tail's
 }
 
-// run returns nil when yield has had enough.
-func (sub *subscription) run(
-	ctx context.Context, filter eventstore.Filter, yield func(eventstore.Batch, error) bool,
-) error {
-	query, err := sub.store.newAllQuery(sub.position, filter)
+// run returns why it ended, errEnough included.
+func (sub *subscription) run(ctx context.Context) error {
+	query, err := sub.store.newAllQuery(sub.position, sub.filter)
 	if err != nil {
 		return err
 	}
-	for first, caughtUp := true, false; ; first = false {
-		wake := sub.store.wake.next() // before the look, so that what comes after it is not slept through
-		view, err := sub.store.look(ctx, query, sub.position, sub.pages.limit)
+	for {
+		live, err := sub.readAlone(ctx, query)
 		if err != nil {
 			return err
 		}
-		batch := eventstore.Batch{Events: view.page.events, Through: view.through(sub.position)}
-		batch.CaughtUp = batch.Through >= view.head
-		if first || batch.Through > sub.position || batch.CaughtUp != caughtUp {
-			sub.position, caughtUp = batch.Through, batch.CaughtUp
-			if !yield(batch, nil) {
-				return nil
-			}
+		if err := sub.follow(ctx, live); err != nil {
+			return err
+		}
+		sub.store.tail.leave(sub)
+	}
+}
+
+// readAlone looks at the database for this subscription alone, until it has come to where it can join the others.
+func (sub *subscription) readAlone(ctx context.Context, query allQuery) (*live, error) {
+	watch, pages := newWatch(sub.store), newPager()
+	for {
+		wake := sub.store.wake.next()
+		view, err := sub.store.look(ctx, query, sub.position, pages.limit)
+		if err != nil {
+			return nil, err
+		}
+		watch.looked(view, wake)
+		if err := sub.tell(view.page.events, view.through(sub.position), view.head); err != nil {
+			return nil, err
+		}
+		if live := sub.store.tail.join(sub, view.page.full, watch); live != nil {
+			return live, nil
 		}
 		if view.page.full {
-			sub.pages.read(view.page)
+			pages.read(view.page)
+		}
+		if err := watch.wait(ctx); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// follow tells what the tail reads. It returns nil when the subscription must go on by itself.
+func (sub *subscription) follow(ctx context.Context, live *live) error {
+	for {
+		if err := sub.ended(ctx); err != nil {
+			return err
+		}
+		news, ok := live.after(sub.position, sub.filter)
+		if !ok {
+			return nil
+		}
+		progress := news.through > sub.position
+		if err := sub.tell(news.events, news.through, news.head); err != nil {
+			return err
+		}
+		if progress {
 			continue
 		}
-		if err := sub.wait(ctx, wake, view.heldBack); err != nil {
+		if err := live.await(ctx, sub.position, news.changed); err != nil {
 			return err
 		}
 	}
 }
 
-// wait returns when it is time for another look.
-func (sub *subscription) wait(ctx context.Context, wake <-chan struct{}, heldBack bool) error {
-	pause := sub.store.options.PollInterval
-	if heldBack {
-		pause = min(pause, sub.relook)
-		sub.relook = min(2*sub.relook, maxRelook)
-	} else {
-		sub.relook = firstRelook
-	}
-	timer := time.NewTimer(pause)
-	defer timer.Stop()
+// ended returns why the subscription ends now, nil when it goes on.
+func (sub *subscription) ended(ctx context.Context) error {
 	select {
-	case <-wake:
-		sub.relook = firstRelook
-		return nil
-	case <-timer.C:
-		return nil
-	case <-sub.store.closing:
-		return eventstore.ErrClosed
 	case <-ctx.Done():
 		return ctx.Err()
+	case <-sub.store.closing:
+		return eventstore.ErrClosed
+	default:
+		return nil
 	}
+}
+
+// tell yields a batch if it says something new: through is at or above the position.
+func (sub *subscription) tell(events []eventstore.RecordedEvent, through, head eventstore.Position) error {
+	sub.head = max(sub.head, head) // the tail may have looked before this subscription did
+	caughtUp := through >= sub.head
+	if sub.begun && through == sub.position && caughtUp == sub.caughtUp {
+		return nil
+	}
+	sub.begun, sub.position, sub.caughtUp = true, through, caughtUp
+	if !sub.yield(eventstore.Batch{Events: events, Through: through, CaughtUp: caughtUp}, nil) {
+		return errEnough
+	}
+	return nil
 }

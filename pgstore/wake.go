@@ -2,11 +2,13 @@ package pgstore
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"strconv"
 	"sync"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
@@ -16,6 +18,13 @@ const announceInterval = 5 * time.Millisecond
 
 // lastAnnouncement is how long Close may take to announce the last append.
 const lastAnnouncement = time.Second
+
+// hearingTime is how long a notification may take to come through a pooler.
+const hearingTime = 2 * time.Second
+
+// sqlNotify does not wait until its commit is on disk: to flush the log for it would cost the appends as much as one of
+// theirs.
+const sqlNotify = `SELECT set_config('synchronous_commit', 'off', true), pg_notify($1, $2)`
 
 const (
 	firstReconnect = 50 * time.Millisecond
@@ -28,6 +37,7 @@ const (
 type waker struct {
 	pool    *pgxpool.Pool
 	channel string
+	self    string // what this process's notifications carry, to know them by
 	logger  *slog.Logger
 
 	announce chan struct{} // holds a token when there is something to announce
@@ -40,6 +50,7 @@ func newWaker(pool *pgxpool.Pool, sequence uint32, logger *slog.Logger) *waker {
 	return &waker{
 		pool:     pool,
 		channel:  "pasttense_" + strconv.FormatUint(uint64(sequence), 10),
+		self:     uuid.NewString(),
 		logger:   logger,
 		announce: make(chan struct{}, 1),
 		wake:     make(chan struct{}),
@@ -87,7 +98,7 @@ func (w *waker) runAnnouncer(ctx context.Context) {
 
 // notify puts the token back when ctx ends before it has done its work.
 func (w *waker) notify(ctx context.Context) {
-	_, err := w.pool.Exec(ctx, "SELECT pg_notify($1, '')", w.channel)
+	_, err := w.pool.Exec(ctx, sqlNotify, w.channel, w.self)
 	switch {
 	case err == nil:
 	case ctx.Err() != nil:
@@ -106,14 +117,19 @@ func (w *waker) putToken() {
 }
 
 // runListener wakes this process's subscriptions when others notify, until ctx ends. It has a connection of its own and
-// makes a new one when that is lost.
+// makes a new one when that is lost. Through a pooler that brings no notifications it is not to be had: others' events
+// are then found by polling.
 func (w *waker) runListener(ctx context.Context) {
 	for pause := firstReconnect; ; pause = min(2*pause, maxReconnect) {
 		listened, err := w.listen(ctx)
-		if ctx.Err() != nil {
+		switch {
+		case ctx.Err() != nil:
 			return
-		}
-		if listened {
+		case errors.Is(err, errDeaf):
+			w.logger.InfoContext(ctx, "the database is behind a pooler in transaction mode, which cannot LISTEN; "+
+				"subscriptions find other processes' events by polling", "channel", w.channel)
+			return
+		case listened:
 			pause = firstReconnect
 		}
 		w.logger.WarnContext(ctx, "lost the connection that listens for new events; subscriptions poll until it is back",
@@ -130,15 +146,47 @@ func (w *waker) listen(ctx context.Context) (listened bool, err error) {
 		return false, err
 	}
 	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
-	// It is idle by nature.
-	if _, err := conn.Exec(ctx, "SET idle_session_timeout = 0; LISTEN "+w.channel); err != nil {
+	if err := meetSession(ctx, conn); err != nil {
+		return false, err
+	}
+	if _, err := conn.Exec(ctx, "LISTEN "+w.channel); err != nil {
+		return false, err
+	}
+	if !sessionOf(conn).direct {
+		if err := w.hear(ctx, conn); err != nil {
+			return false, err
+		}
+	}
+	if _, err := conn.Exec(ctx, "SET idle_session_timeout = 0"); err != nil { // it is idle by nature
 		return false, err
 	}
 	w.wakeAll() // for what was notified while nobody listened
 	for {
-		if _, err := conn.WaitForNotification(ctx); err != nil {
+		notification, err := conn.WaitForNotification(ctx)
+		if err != nil {
 			return true, err
 		}
-		w.wakeAll()
+		if notification.Payload != w.self { // of that they have been told
+			w.wakeAll()
+		}
 	}
+}
+
+// errDeaf means that notifications do not come through.
+var errDeaf = errors.New("a notification did not come through the pooler")
+
+// hear waits for a notification through a pooler. In session mode it comes, whoever sent it. In transaction mode LISTEN
+// was done by a backend that serves somebody else by now, where it does no harm but is of no use.
+func (w *waker) hear(ctx context.Context, conn *pgx.Conn) error {
+	if _, err := w.pool.Exec(ctx, sqlNotify, w.channel, w.self); err != nil {
+		return err
+	}
+	waiting, cancel := context.WithTimeout(ctx, hearingTime)
+	defer cancel()
+	_, err := conn.WaitForNotification(waiting)
+	if waiting.Err() == nil || ctx.Err() != nil {
+		return err
+	}
+	_, err = conn.Exec(ctx, "UNLISTEN "+w.channel) // perhaps of the same backend
+	return errors.Join(errDeaf, err)
 }

@@ -69,3 +69,15 @@ CREATE TABLE tasks (
 	PRIMARY KEY (process, instance)
 );
 CREATE INDEX tasks_due ON tasks (process, due_at);
+
+-- How far each import has come. One without a name has a row of a made-up name while it runs.
+CREATE TABLE imports (
+	name       text        NOT NULL COLLATE "C" PRIMARY KEY,
+	run        uuid        NOT NULL, -- of all runs under the name the one that began last, which alone may go on
+	writes     bigint      NOT NULL DEFAULT 0, -- of the source, that are in the store
+	checksum   bigint      NOT NULL DEFAULT 0, -- of these
+	events     bigint      NOT NULL DEFAULT 0,
+	position   bigint      NOT NULL DEFAULT 0,
+	started_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+	updated_at timestamptz NOT NULL DEFAULT clock_timestamp()
+) WITH (fillfactor = 50); -- as above

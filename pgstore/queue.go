@@ -1,0 +1,226 @@
+package pgstore
+
+import (
+	"context"
+	"slices"
+	"sync"
+
+	"github.com/pasttense/pasttense/eventstore"
+)
+
+// A batch is closed once it has this much, so that it holds subscriptions back for milliseconds. A greater append is a
+// batch by itself.
+const (
+	maxBatchEvents = 512
+	maxBatchBytes  = 1 << 20
+)
+
+// batch is a number of calls that share a transaction.
+type batch struct {
+	calls   []*call
+	streams []eventstore.StreamID // which they name
+
+	// ctx ends when all of the callers have gone.
+	ctx     context.Context
+	cancel  context.CancelFunc
+	callers int // that wait; belongs to the queue's mutex
+}
+
+// queue holds the appends that wait for a lane. A lane takes all that it can as a batch, and commits it; what comes
+// meanwhile waits, and makes up the next batch. So a lone append waits for nothing, and the more there are the more
+// share a commit.
+//
+// No two batches in flight have a stream in common: they would only wait for each other in the database, and one of
+// them would fail there.
+type queue struct {
+	maxLanes int
+	slots    chan struct{} // holds a token for each call, waiting or in a batch
+	runLane  func()        // takes batches until there is none
+
+	mu      sync.Mutex
+	waiting []*call
+	lanes   int                             // running
+	held    map[eventstore.StreamID][]*call // the streams in batches, and the calls that wait for each
+	running sync.WaitGroup                  // goroutines that have a batch or look for one
+}
+
+func newQueue(maxLanes, maxCalls int, runLane func()) *queue {
+	return &queue{
+		maxLanes: maxLanes,
+		slots:    make(chan struct{}, maxCalls),
+		runLane:  runLane,
+		held:     make(map[eventstore.StreamID][]*call),
+	}
+}
+
+// enter waits for a place in the queue.
+func (q *queue) enter(ctx context.Context) error {
+	select {
+	case q.slots <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (q *queue) exit() { <-q.slots }
+
+// add puts a call at the end of the queue.
+func (q *queue) add(c *call) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.waiting = append(q.waiting, c)
+	q.startLane()
+}
+
+// startLane starts a lane when there is work for one more.
+func (q *queue) startLane() {
+	if q.lanes < q.maxLanes && len(q.waiting) > 0 {
+		q.lanes++
+		q.running.Go(q.runLane)
+	}
+}
+
+// next makes a batch of the calls in front. It returns nil when the lane is to end.
+func (q *queue) next() *batch {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if calls := q.take(); len(calls) > 0 {
+		return q.newBatch(calls)
+	}
+	q.lanes--
+	return nil
+}
+
+// take takes as many calls as a batch can have.
+func (q *queue) take() (taken []*call) {
+	next, events, bytes := 0, 0, 0
+	for ; next < len(q.waiting); next++ {
+		c := q.waiting[next]
+		if stream, held := q.heldStream(c); held {
+			q.held[stream] = append(q.held[stream], c)
+			continue
+		}
+		full := events+c.prepared.Events > maxBatchEvents || bytes+c.bytes > maxBatchBytes
+		if len(taken) > 0 && (full || c.alone || taken[0].alone) {
+			break
+		}
+		taken = append(taken, c)
+		events += c.prepared.Events
+		bytes += c.bytes
+	}
+	q.waiting = slices.Delete(q.waiting, 0, next)
+	return taken
+}
+
+func (q *queue) heldStream(c *call) (eventstore.StreamID, bool) {
+	for _, write := range c.prepared.Writes {
+		if _, held := q.held[write.Stream]; held {
+			return write.Stream, true
+		}
+	}
+	return eventstore.StreamID{}, false
+}
+
+func (q *queue) newBatch(calls []*call) *batch {
+	b := &batch{calls: calls, callers: len(calls)}
+	b.ctx, b.cancel = context.WithCancel(context.Background())
+	for _, c := range calls {
+		c.batch = b
+		for _, write := range c.prepared.Writes {
+			if _, held := q.held[write.Stream]; !held {
+				q.held[write.Stream] = nil
+				b.streams = append(b.streams, write.Stream)
+			}
+		}
+	}
+	return b
+}
+
+// send returns the calls of a batch that is about to be sent: those whose callers still wait.
+func (q *queue) send(b *batch) []*call {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	var calls []*call
+	for _, c := range b.calls {
+		if !c.left {
+			c.sent = true
+			calls = append(calls, c)
+		}
+	}
+	return calls
+}
+
+// unsend says that calls are known not to be in the database. It returns those whose callers still wait.
+func (q *queue) unsend(calls []*call) []*call {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	var waiting []*call
+	for _, c := range calls {
+		if c.sent = false; !c.left {
+			waiting = append(waiting, c)
+		}
+	}
+	return waiting
+}
+
+// finish ends a batch. Those of its calls that are still to be decided go to the front of the queue, and after them
+// those that waited for its streams.
+func (q *queue) finish(b *batch, undecided []*call) {
+	b.cancel()
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	var front []*call
+	for _, c := range undecided {
+		if c.batch, c.sent = nil, false; !c.left {
+			front = append(front, c)
+		}
+	}
+	for _, stream := range b.streams {
+		front = append(front, q.held[stream]...)
+		delete(q.held, stream)
+	}
+	q.waiting = slices.Insert(q.waiting, 0, front...)
+	q.startLane()
+}
+
+// withdraw takes back a call whose caller does not wait for it any longer, unless it may be in the database.
+func (q *queue) withdraw(c *call) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if c.sent {
+		return false
+	}
+	q.leave(c)
+	return true
+}
+
+// abandon leaves a call to its fate.
+func (q *queue) abandon(c *call) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.leave(c)
+}
+
+func (q *queue) leave(c *call) {
+	c.left = true
+	if c.batch == nil {
+		q.remove(c)
+		return
+	}
+	c.batch.callers--
+	if c.batch.callers == 0 {
+		c.batch.cancel()
+	}
+}
+
+// remove takes a waiting call out.
+func (q *queue) remove(c *call) {
+	is := func(other *call) bool { return other == c }
+	q.waiting = slices.DeleteFunc(q.waiting, is)
+	for _, write := range c.prepared.Writes {
+		if parked, held := q.held[write.Stream]; held {
+			q.held[write.Stream] = slices.DeleteFunc(parked, is)
+		}
+	}
+}
