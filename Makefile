@@ -3,6 +3,7 @@
 GO       ?= go
 FUZZTIME ?= 10s
 ONLY     ?=
+ARGS     ?=
 
 modules  := $(patsubst $(CURDIR)%,.%,$(shell $(GO) list -m -f '{{.Dir}}'))
 packages := $(addsuffix /...,$(modules))
@@ -14,10 +15,10 @@ testdb := $(GO) run ./tools/testdb --
 golangci-lint = $$(cd tools/lint && GOWORK=off $(GO) tool -n golangci-lint)
 in-each-module = tool="$(golangci-lint)" && for module in $(modules); do (cd $$module && GOWORK=off "$$tool"
 
-.PHONY: help test lint fmt fuzz bench
+.PHONY: help test lint fmt fuzz bench pooler torture gaps
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 # Not from the cache: many tests race at random, and those of internal/archtest look at files that the cache does not watch.
 test: ## Run all tests of all modules, with the race detector, on a real Postgres
@@ -34,3 +35,12 @@ fuzz: ## Run every fuzz target for FUZZTIME (10s)
 
 bench: ## Measure speed beside plain pgx: everything, or what ONLY (append-64,live) names
 	$(GO) run ./bench -only '$(ONLY)' $(BENCHFLAGS)
+
+pooler: ## Run the tests that need pgbouncer, which must be installed
+	$(testdb) $(GO) test -race -count=1 -tags pgbouncer -run Pooler ./pgstore/
+
+torture: ## Run the store under everything that can go wrong, and check it; ARGS="-seconds 60 -writers 32 -seed 1"
+	$(GO) run ./bench/torture $(ARGS)
+
+gaps: ## Show what three ways to follow an event log see of it, and what they miss
+	$(GO) run ./bench/gaps $(ARGS)

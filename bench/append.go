@@ -25,7 +25,7 @@ func appends() []work {
 				"limit: a single-row INSERT, autocommit, 1 connection",
 			unit:   "events/s",
 			target: target{ratio: 0.9},
-			ours:   appendEvents(1, 1, 1),
+			ours:   appendEvents(1, 1, 2), // one more to notify other processes with, every few milliseconds
 			limit:  insertSingleRows(1, 1),
 		},
 		{
@@ -35,6 +35,33 @@ func appends() []work {
 			unit:   "events/s",
 			target: target{ratio: 3},
 			ours:   appendEvents(64, 1, appendConnections),
+			limit:  insertSingleRows(64, appendConnections),
+		},
+		{
+			name: "append-64-batched",
+			about: "64 callers append 1 event a call, each to a new stream; " +
+				"limit: the rows of 64 callers, coalesced by hand into INSERTs without any checks on 2 connections",
+			unit:   "events/s",
+			target: target{ratio: 0.85},
+			ours:   appendEvents(64, 1, appendConnections),
+			limit:  insertCoalesced(64),
+		},
+		{
+			name: "append-64-hot",
+			about: "64 callers append 1 event a call, each to one of 8 streams at any version; limit: single-row INSERTs " +
+				"of the stream's next version, again when another was faster, by 64 callers on 16 connections",
+			unit:   "events/s",
+			target: target{ratio: 3},
+			ours:   appendHot(64, 8),
+			limit:  insertHot(64, 8),
+		},
+		{
+			name: "append-64-at-10m",
+			about: "as append-64, beside 10,000,000 events of 1,000,000 streams, which the limit's table has too; " +
+				"what counts is that the ratio is that of append-64",
+			unit:   "events/s",
+			target: target{ratio: 3, of: "append-64", share: 0.9},
+			ours:   besideManyEvents(appendEvents(64, 1, appendConnections)),
 			limit:  insertSingleRows(64, appendConnections),
 		},
 		{
@@ -97,9 +124,9 @@ func insertManyRows(streams, perStream int) prepare {
 		if err != nil {
 			return nil, err
 		}
-		data := newEvent().Data
+		data := string(newEvent().Data)
 		return throughput{callers: batchConnections, amount: streams * perStream, call: func(ctx context.Context) error {
-			rows := &columns{}
+			rows := newColumns(streams * perStream)
 			for range streams {
 				key := uuid.NewString()
 				for i := range perStream {

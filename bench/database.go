@@ -3,8 +3,9 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -17,10 +18,11 @@ const closeTimeout = 10 * time.Second
 
 // database is that of one work. What is opened through it is closed with it.
 type database struct {
-	server  *server
-	name    string
-	url     string
-	closers []func(ctx context.Context) error
+	server   *server
+	name     string
+	url      string
+	progress log // for what takes long to make ready
+	closers  []func(ctx context.Context) error
 }
 
 // onClose has a function called when the database is closed, before those that were given earlier.
@@ -28,7 +30,7 @@ func (db *database) onClose(f func(ctx context.Context) error) { db.closers = ap
 
 // openStore opens a store on at most so many connections.
 func (db *database) openStore(ctx context.Context, connections int) (*pgstore.Store, error) {
-	store, err := pgstore.Open(ctx, fmt.Sprintf("%s&pool_max_conns=%d", db.url, connections), nil)
+	store, err := pgstore.Open(ctx, withPool(db.url, connections), nil)
 	if err != nil {
 		return nil, err
 	}
@@ -38,7 +40,7 @@ func (db *database) openStore(ctx context.Context, connections int) (*pgstore.St
 
 // openPool opens a pool of at most so many connections.
 func (db *database) openPool(ctx context.Context, connections int) (*pgxpool.Pool, error) {
-	pool, err := pgxpool.New(ctx, fmt.Sprintf("%s&pool_max_conns=%d", db.url, connections))
+	pool, err := pgxpool.New(ctx, withPool(db.url, connections))
 	if err != nil {
 		return nil, err
 	}
@@ -47,6 +49,18 @@ func (db *database) openPool(ctx context.Context, connections int) (*pgxpool.Poo
 		return nil
 	})
 	return pool, nil
+}
+
+// withPool names a database with a pool of at most so many connections.
+func withPool(url string, connections int) string {
+	return withParameters(url, "pool_max_conns="+strconv.Itoa(connections))
+}
+
+func withParameters(url, parameters string) string {
+	if strings.Contains(url, "?") {
+		return url + "&" + parameters
+	}
+	return url + "?" + parameters
 }
 
 // close closes what was opened, also when ctx has ended, and then drops the database, unless ctx has ended: then the

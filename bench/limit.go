@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgtype"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
@@ -71,8 +72,9 @@ func copyEvents(ctx context.Context, pool *pgxpool.Pool) error {
 	return err
 }
 
-// querier is a pool or a transaction.
+// querier is a pool, a connection or a transaction.
 type querier interface {
+	Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
 	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
 }
 
@@ -94,7 +96,20 @@ type columns struct {
 	data          []string
 }
 
-func (c *columns) add(key string, version int64, data []byte) {
+func newColumns(capacity int) *columns {
+	return &columns{
+		version:       make([]int64, 0, capacity),
+		id:            make([]pgtype.UUID, 0, capacity),
+		schemaVersion: make([]int16, 0, capacity),
+		category:      make([]string, 0, capacity),
+		key:           make([]string, 0, capacity),
+		eventType:     make([]string, 0, capacity),
+		contentType:   make([]string, 0, capacity),
+		data:          make([]string, 0, capacity),
+	}
+}
+
+func (c *columns) add(key string, version int64, data string) {
 	c.version = append(c.version, version)
 	c.id = append(c.id, newID())
 	c.schemaVersion = append(c.schemaVersion, 1)
@@ -102,11 +117,11 @@ func (c *columns) add(key string, version int64, data []byte) {
 	c.key = append(c.key, key)
 	c.eventType = append(c.eventType, itemType)
 	c.contentType = append(c.contentType, "application/json")
-	c.data = append(c.data, string(data))
+	c.data = append(c.data, data)
 }
 
-func (c *columns) insert(ctx context.Context, pool *pgxpool.Pool) error {
-	_, err := pool.Exec(ctx, sqlInsertRows, c.version, c.id, c.schemaVersion, c.category, c.key, c.eventType,
+func (c *columns) insert(ctx context.Context, db querier) error {
+	_, err := db.Exec(ctx, sqlInsertRows, c.version, c.id, c.schemaVersion, c.category, c.key, c.eventType,
 		c.contentType, c.data)
 	return err
 }

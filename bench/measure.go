@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"runtime"
 	"runtime/pprof"
@@ -79,10 +80,13 @@ func (l latency) measure(ctx context.Context, d time.Duration) (sample, error) {
 	return sample{amount: len(latencies), elapsed: time.Since(start), latencies: latencies}, nil
 }
 
+// defaultRound is how long a side is measured in a round.
+const defaultRound = 1500 * time.Millisecond
+
 // plan says how a work is measured.
 type plan struct {
 	rounds  int
-	seconds time.Duration // of a side in a round
+	seconds time.Duration // of a side in a round, or of the soak; the default when 0
 }
 
 // compare measures ours and the limit in turn, after a round that does not count: it makes connections, prepares
@@ -90,15 +94,15 @@ type plan struct {
 func (p plan) compare(ctx context.Context, w work, ours, limit side, progress log) (result, error) {
 	var ourSamples, limitSamples []sample
 	for round := range p.rounds + 1 {
-		d := p.seconds
+		d := cmp.Or(p.seconds, defaultRound)
 		if round == 0 {
 			d /= 3
 		}
-		our, err := measure(ctx, "ours", ours, d)
+		our, err := measure(ctx, w.labels("ours"), ours, d)
 		if err != nil {
 			return result{}, err
 		}
-		lim, err := measure(ctx, "limit", limit, d)
+		lim, err := measure(ctx, w.labels("limit"), limit, d)
 		if err != nil {
 			return result{}, err
 		}
@@ -112,10 +116,10 @@ func (p plan) compare(ctx context.Context, w work, ours, limit side, progress lo
 	return newResult(w, ourSamples, limitSamples), nil
 }
 
-// measure measures a side from a clean heap, which the other side's garbage would not be, and under a profiler's label.
-func measure(ctx context.Context, label string, s side, d time.Duration) (measured sample, err error) {
+// measure measures a side from a clean heap, which the other side's garbage would not be, and under a profiler's labels.
+func measure(ctx context.Context, labels pprof.LabelSet, s side, d time.Duration) (measured sample, err error) {
 	runtime.GC()
-	pprof.Do(ctx, pprof.Labels("side", label), func(ctx context.Context) {
+	pprof.Do(ctx, labels, func(ctx context.Context) {
 		measured, err = s.measure(ctx, d)
 	})
 	return measured, err

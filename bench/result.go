@@ -15,10 +15,12 @@ type result struct {
 	// Ours and Limit are medians of the rounds' rates, or of all latencies in milliseconds.
 	Ours  float64 `json:"ours"`
 	Limit float64 `json:"limit"`
-	// Ratio is how fast ours is, the limit being 1: Ours/Limit for rates, Limit/Ours for latencies.
+	// Ratio is how fast ours is, the limit being 1: Ours/Limit for rates, Limit/Ours for latencies. Of a cost it is
+	// how much ours is: Ours/Limit.
 	Ratio float64 `json:"ratio"`
-	// Target is the least ratio, or the greatest median latency in milliseconds.
+	// Target is the least ratio, or with AtMost the greatest, or the greatest median latency in milliseconds.
 	Target float64 `json:"target"`
+	AtMost bool    `json:"target_at_most,omitzero"`
 	// P50 and P99 are our latencies; 0 and left out for rates. TargetP99 is the greatest P99.
 	P50       float64 `json:"p50_ms,omitzero"`
 	P99       float64 `json:"p99_ms,omitzero"`
@@ -29,7 +31,14 @@ func newResult(w work, ours, limit []sample) result {
 	if w.target.isLatency() {
 		return latencyResult(w, latencies(ours), latencies(limit))
 	}
-	r := result{Name: w.name, Unit: w.unit, Ours: medianRate(ours), Limit: medianRate(limit), Target: w.target.ratio}
+	r := result{
+		Name:   w.name,
+		Unit:   w.unit,
+		Ours:   medianRate(ours),
+		Limit:  medianRate(limit),
+		Target: w.target.ratio,
+		AtMost: w.target.atMost,
+	}
 	r.Ratio = r.Ours / r.Limit
 	return r
 }
@@ -55,6 +64,9 @@ func (r result) isLatency() bool { return r.TargetP99 > 0 }
 func (r result) ok() bool {
 	if r.isLatency() {
 		return r.P50 <= r.Target && r.P99 <= r.TargetP99
+	}
+	if r.AtMost {
+		return r.Ratio <= r.Target
 	}
 	return r.Ratio >= r.Target
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -25,6 +26,17 @@ func settings() pgserver.Settings {
 	}
 }
 
+// statementsLibrary counts what statements cost. It counts nothing, and costs next to nothing, where a work does not
+// turn it on.
+const statementsLibrary = "pg_stat_statements"
+
+func settingsWithStatements() pgserver.Settings {
+	s := settings()
+	s["shared_preload_libraries"] = statementsLibrary
+	s[statementsLibrary+".track"] = "none"
+	return s
+}
+
 // server is the Postgres that the works are measured on.
 type server struct{ *pgserver.Server }
 
@@ -37,7 +49,10 @@ func startServer(ctx context.Context) (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	started, err := pgserver.Start(ctx, binaries, settings())
+	started, err := pgserver.Start(ctx, binaries, settingsWithStatements())
+	if err != nil && strings.Contains(err.Error(), statementsLibrary) {
+		started, err = pgserver.Start(ctx, binaries, settings()) // as it is not installed; most works do without
+	}
 	if err != nil {
 		return nil, fmt.Errorf("start Postgres: %w", err)
 	}
@@ -62,7 +77,7 @@ func (s *server) describe(ctx context.Context) (string, error) {
 		}
 		parts = append(parts, name+"="+value)
 	}
-	return strings.Join(parts, " "), nil
+	return fmt.Sprintf("%s; %d connections a side for many callers", strings.Join(parts, " "), appendConnections), nil
 }
 
 // measure measures a work in a database of its own.
@@ -73,11 +88,15 @@ func (s *server) measure(ctx context.Context, w work, p plan, progress log) (r r
 		return result{}, err
 	}
 	defer func() { err = errors.Join(err, db.close(ctx)) }()
-	ours, err := w.ours(ctx, db)
+	db.progress = progress
+	if w.soak != nil {
+		return w.soak(ctx, db, cmp.Or(p.seconds, soakDuration))
+	}
+	ours, err := w.ours.start(ctx, db, w.labels("ours"))
 	if err != nil {
 		return result{}, fmt.Errorf("prepare ours: %w", err)
 	}
-	limit, err := w.limit(ctx, db)
+	limit, err := w.limit.start(ctx, db, w.labels("limit"))
 	if err != nil {
 		return result{}, fmt.Errorf("prepare the limit: %w", err)
 	}
@@ -94,19 +113,22 @@ func (s *server) create(ctx context.Context, name string) (*database, error) {
 		return nil, err
 	}
 	db := &database{server: s, name: name, url: s.URL(name)}
+	return db, setUp(ctx, db.url)
+}
+
+// setUp makes the store's schema and the limit's table.
+func setUp(ctx context.Context, url string) error {
 	quiet := &pgstore.MigrateOptions{Logger: slog.New(slog.DiscardHandler)}
-	if err := pgstore.Migrate(ctx, db.url, quiet); err != nil {
-		return nil, err
+	if err := pgstore.Migrate(ctx, url, quiet); err != nil {
+		return err
 	}
-	conn, err := pgx.Connect(ctx, db.url)
+	conn, err := pgx.Connect(ctx, url)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
-	if _, err := conn.Exec(ctx, sqlLimitTable); err != nil {
-		return nil, err
-	}
-	return db, nil
+	_, err = conn.Exec(ctx, sqlLimitTable)
+	return err
 }
 
 func (s *server) execute(ctx context.Context, statement string) error {

@@ -51,7 +51,10 @@ func (r result) cells() []string {
 		verdict = "ok"
 	}
 	target, p50, p99 := fmt.Sprintf("≥ %.2f", r.Target), "", ""
-	if r.isLatency() {
+	switch {
+	case r.AtMost:
+		target = fmt.Sprintf("≤ %.2f", r.Target)
+	case r.isLatency():
 		target = fmt.Sprintf("≤ %g/%g ms", r.Target, r.TargetP99)
 		p50, p99 = fmt.Sprintf("%.2f", r.P50), fmt.Sprintf("%.2f", r.P99)
 	}

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"time"
 )
 
 // Server is a Postgres server of its own. Its methods must not be called concurrently.
@@ -75,13 +76,20 @@ func (s *Server) Kill(ctx context.Context) error {
 	return s.run(ctx, "pg_ctl", "stop", "-s", "-w", "-D", s.data(), "-m", "immediate")
 }
 
-// Restart starts a killed server again, on the same port, and returns when it takes connections.
+// Restart starts a killed server again, on the same port, and returns when it takes connections. A process that KillPostmaster
+// did not know of, because it was only just being made, may still hold the old server's memory: Restart waits for it.
 func (s *Server) Restart(ctx context.Context) error {
-	err := s.run(ctx, "pg_ctl", "start", "-s", "-w", "-t", "60", "-D", s.data(), "-l", s.log())
-	if err != nil {
-		return fmt.Errorf("%w\n%s", err, s.lastWords())
+	for deadline := time.Now().Add(startTime); ; {
+		err := s.run(ctx, "pg_ctl", "start", "-s", "-w", "-t", "60", "-D", s.data(), "-l", s.log())
+		if err == nil {
+			return nil
+		}
+		words := s.lastWords()
+		if !bytes.Contains(words, []byte("pre-existing shared memory block")) || time.Now().After(deadline) || ctx.Err() != nil {
+			return fmt.Errorf("%w\n%s", err, words)
+		}
+		time.Sleep(startPoll)
 	}
-	return nil
 }
 
 // Close kills the server and removes its directory.

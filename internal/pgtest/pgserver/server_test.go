@@ -59,6 +59,18 @@ func TestServerStopsAndRestartsAtTheSameURL(t *testing.T) {
 	assert.Equal(t, before, server.URL("postgres"))
 }
 
+func TestServerRestartsAfterItsPostmasterWasKilled(t *testing.T) {
+	t.Parallel()
+	server := newServer(t)
+
+	for range 3 { // the first start is from initdb, the others are from a crash
+		require.NoError(t, server.KillPostmaster(t.Context()))
+		assert.False(t, listens(t, server.URL("postgres")), "nobody answers after KillPostmaster")
+		require.NoError(t, server.Restart(t.Context()))
+		assert.True(t, listens(t, server.URL("postgres")))
+	}
+}
+
 func TestCloseLeavesNothing(t *testing.T) {
 	t.Parallel()
 	server := newServer(t)

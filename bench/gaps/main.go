@@ -1,0 +1,96 @@
+// Gaps shows what a subscription to an event log in Postgres can get wrong. Appenders write one log at the same time,
+// with pauses between drawing a position and the commit, and with rollbacks. Three readers follow it: one that asks for
+// what lies after the last position it has seen, one that shows nothing newer than the oldest open transaction, and the
+// store's own. In the middle an unrelated transaction is left open for a while, in another database of the server.
+//
+//	go run ./bench/gaps
+//
+// It starts a Postgres of its own, from the server programs on this machine, and prints a table.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/pasttense/pasttense/bench/internal/throwaway"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "gaps:", err)
+		os.Exit(1)
+	}
+}
+
+// settings are what the command line says.
+type settings struct {
+	duration  time.Duration
+	unrelated time.Duration
+	appenders int
+}
+
+func parseFlags(args []string, usage io.Writer) (settings, error) {
+	var s settings
+	set := flag.NewFlagSet("gaps", flag.ContinueOnError)
+	set.SetOutput(usage)
+	set.DurationVar(&s.duration, "for", 12*time.Second, "how long the appenders write")
+	set.DurationVar(&s.unrelated, "unrelated", 5*time.Second, "how long the unrelated transaction is left open, in the middle")
+	set.IntVar(&s.appenders, "appenders", 16, "how many goroutines append")
+	if err := set.Parse(args); err != nil {
+		return settings{}, err
+	}
+	switch {
+	case set.NArg() > 0:
+		return settings{}, fmt.Errorf("unexpected argument %q", set.Arg(0))
+	case s.unrelated <= 0 || s.duration < s.unrelated:
+		return settings{}, fmt.Errorf("-for is %s and -unrelated %s: it must be positive, and no longer", s.duration, s.unrelated)
+	case s.appenders < 1:
+		return settings{}, fmt.Errorf("-appenders is %d, the least is 1", s.appenders)
+	}
+	return s, nil
+}
+
+func run(ctx context.Context, args []string, out, progress io.Writer) (err error) {
+	s, err := parseFlags(args, progress)
+	if errors.Is(err, flag.ErrHelp) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil && ctx.Err() != nil {
+			err = errors.New("interrupted") // rather than where
+		}
+	}()
+	server, err := throwaway.Start(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, server.Close()) }()
+	r, err := newRace(ctx, server, s)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, r.close()) }()
+	fmt.Fprintf(progress, "%d appenders write for %s\n", s.appenders, s.duration)
+	if err := r.run(ctx); err != nil {
+		return err
+	}
+	results, err := r.results(ctx)
+	if err != nil {
+		return err
+	}
+	fmt.Fprint(out, table(s, results))
+	return nil
+}

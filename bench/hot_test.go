@@ -1,0 +1,33 @@
+package main
+
+import (
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func TestInsertNextLeavesNoGaps(t *testing.T) {
+	t.Parallel()
+	const callers, each = 8, 20
+	db := newDatabase(t)
+	pool, err := db.openPool(t.Context(), callers)
+	require.NoError(t, err)
+	stream, data := newStream(), newEvent().Data
+
+	var running sync.WaitGroup
+	for range callers {
+		running.Go(func() {
+			for range each {
+				assert.NoError(t, insertNext(t.Context(), pool, stream, data))
+			}
+		})
+	}
+	running.Wait()
+
+	var count, highest int
+	require.NoError(t, pool.QueryRow(t.Context(), `SELECT count(*), max(version) FROM limit_events`).Scan(&count, &highest))
+	assert.Equal(t, callers*each, count)
+	assert.Equal(t, callers*each, highest)
+}

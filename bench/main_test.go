@@ -1,0 +1,29 @@
+package main
+
+import (
+	"context"
+	"io"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/pasttense/pasttense/internal/pgtest"
+)
+
+func TestMain(m *testing.M) { pgtest.Main(m) }
+
+// prepared are databases as a work finds them.
+var prepared = pgtest.NewTemplate(setUp)
+
+// newDatabase returns a database whose stores and pools are closed when the test ends.
+func newDatabase(t *testing.T) *database {
+	t.Helper()
+	db := &database{url: prepared.Database(t), progress: log{io.Discard}}
+	t.Cleanup(func() {
+		ctx := context.WithoutCancel(t.Context())
+		for _, f := range db.closers {
+			require.NoError(t, f(ctx))
+		}
+	})
+	return db
+}
