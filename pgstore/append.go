@@ -201,7 +201,7 @@ func (a *attempt) judge(ctx context.Context, conn *pgx.Conn, in *insert) {
 func (s *Store) sortOut(a *attempt, err error) {
 	b := a.batch
 	if a.inDoubt {
-		s.appends.running.Go(func() { s.resolve(a) })
+		s.appends.running.Go(func() { s.resolve(a, err) })
 		return
 	}
 	if err == nil {
@@ -287,16 +287,4 @@ func describeAppend(writes []eventstore.Write, err error) error {
 		return fmt.Errorf("append to stream %q and %d more: %w", writes[0].Stream, others, err)
 	}
 	return fmt.Errorf("append to stream %q: %w", writes[0].Stream, err)
-}
-
-// sleep waits for d, or returns the error of ctx when that ends first.
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

@@ -43,13 +43,13 @@ const (
 
 // resolve finds out what became of a batch whose commit was not answered: first that its transaction is over, lest it
 // commit after the look, then which of its events are there. It keeps trying until the database answers or nobody waits
-// any more.
-func (s *Store) resolve(a *attempt) {
+// any more. The cause is what was lost.
+func (s *Store) resolve(a *attempt, cause error) {
 	for pause := firstPause; ; pause = min(2*pause, maxPause) {
 		lost, err := s.lookBack(a)
 		if err == nil {
 			lost = s.appends.unsend(lost)
-			s.appends.finish(a.batch, pauseAfterLoss(a.batch, lost, errLostBeforeCommit))
+			s.appends.finish(a.batch, pauseAfterLoss(a.batch, lost, cause))
 			return
 		}
 		if sleep(a.batch.ctx, pause) != nil {
@@ -58,8 +58,6 @@ func (s *Store) resolve(a *attempt) {
 		}
 	}
 }
-
-var errLostBeforeCommit = errors.New("the connection was lost before the commit")
 
 // lookBack answers the calls of which there are events, and returns the others.
 func (s *Store) lookBack(a *attempt) (lost []*call, err error) {

@@ -3,6 +3,7 @@ package pgstore
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -273,8 +274,8 @@ func (s *streamRows) add(stream *plannedStream) {
 
 // place returns the place of a kind, from 1.
 func (r *kindRows) place(k kind) int32 {
-	for i := len(r.all) - 1; i >= 0; i-- { // the one before is most likely
-		if r.all[i] == k {
+	for i, known := range slices.Backward(r.all) { // the one before is most likely
+		if known == k {
 			return int32(i + 1)
 		}
 	}

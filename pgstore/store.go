@@ -222,3 +222,15 @@ func rollBack(ctx context.Context, conn *pgconn.PgConn) {
 	defer cancel()
 	_, _ = conn.Exec(ctx, "ROLLBACK").ReadAll()
 }
+
+// sleep waits for d, or returns the error of ctx when that ends first.
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
