@@ -18,10 +18,11 @@ import (
 const (
 	// laneLockTimeout is how long a batch may wait, with its lower bound in hand, for a stream that another process's open
 	// transaction has written to. The append that is to blame then waits by itself, where it holds up nobody.
-	laneLockTimeout = "20ms"
+	laneLockTimeout = 20 * time.Millisecond
 
-	// patientLockTimeout is how long an append that waits by itself does so before it gives others a turn.
-	patientLockTimeout = "250ms"
+	// patientLockTimeout is how long an append that waits by itself does so before it gives others a turn; with many of
+	// them, each has less.
+	patientLockTimeout = 250 * time.Millisecond
 
 	// maxLost is how many connections an append may lose before it gives up. It bridges terminated backends, not an
 	// outage: the caller knows better how long to wait for that.
@@ -118,7 +119,7 @@ func (s *Store) nextBatch() *batch {
 type attempt struct {
 	store       *Store
 	batch       *batch
-	lockTimeout string
+	lockTimeout time.Duration
 
 	plan      *plan
 	inDoubt   bool // it was sent, and no answer came
@@ -160,9 +161,9 @@ func (a *attempt) transact(ctx context.Context, conn *pgx.Conn, in *insert) erro
 		in.queue(batch, a.store.sql)
 		batch.Queue(sqlCommit)
 	case in.isLone():
-		in.queueOne(batch, a.store.sql, a.lockTimeout)
+		in.queueOne(batch, a.store.sql, milliseconds(a.lockTimeout))
 	default:
-		in.queueAlone(batch, a.store.sql, a.lockTimeout)
+		in.queueAlone(batch, a.store.sql, milliseconds(a.lockTimeout))
 	}
 	err := sendLean(ctx, conn, batch)
 	a.inDoubt = err != nil && !isRefusal(err) && !wasNotSent(err)
@@ -175,7 +176,7 @@ func (a *attempt) begin(ctx context.Context, conn *pgx.Conn) error {
 	batch := &pgx.Batch{}
 	batch.Queue(sqlBeginWrite)
 	batch.Queue(sqlProtect, a.store.idleTimeout)
-	batch.Queue(a.store.sql.announce, a.lockTimeout).QueryRow(func(row pgx.Row) error {
+	batch.Queue(a.store.sql.announce, milliseconds(a.lockTimeout)).QueryRow(func(row pgx.Row) error {
 		return row.Scan(&a.session.backend, &a.lockKey, nil, nil, nil)
 	})
 	return conn.SendBatch(ctx, batch).Close()
@@ -201,6 +202,7 @@ func (a *attempt) judge(ctx context.Context, conn *pgx.Conn, in *insert) {
 func (s *Store) sortOut(a *attempt, err error) {
 	b := a.batch
 	if a.inDoubt {
+		s.appends.holdOn(b)
 		s.appends.running.Go(func() { s.resolve(a, err) })
 		return
 	}
@@ -213,6 +215,7 @@ func (s *Store) sortOut(a *attempt, err error) {
 	case isConnectionLoss(b.ctx, err):
 		s.appends.finish(b, pauseAfterLoss(b, calls, err))
 	case isLockTimeout(err) && len(calls) == 1:
+		s.appends.holdOn(b)
 		s.appends.running.Go(func() { s.waitAlone(b) })
 	case len(calls) > 1 || isRace(err):
 		s.appends.finish(b, isolate(calls, err))
@@ -225,15 +228,18 @@ func (s *Store) sortOut(a *attempt, err error) {
 // waitAlone tries an append that has waited in vain for a stream. Few of those have a connection at a time, lest they
 // take them all from appends that need not wait.
 func (s *Store) waitAlone(b *batch) {
+	waiting := s.waitingAlone.Add(1)
+	defer s.waitingAlone.Add(-1)
 	select {
 	case s.patient <- struct{}{}:
 	case <-b.ctx.Done():
 		s.appends.finish(b, nil)
 		return
 	}
-	a := &attempt{store: s, batch: b, lockTimeout: patientLockTimeout}
+	a := &attempt{store: s, batch: b, lockTimeout: max(laneLockTimeout, s.patience/time.Duration(waiting))}
 	err := a.run()
 	<-s.patient
+	_ = sleep(b.ctx, firstPause) // others may have the connection
 	s.sortOut(a, err)
 }
 
@@ -246,6 +252,7 @@ func pauseAfterLoss(b *batch, calls []*call, err error) []*call {
 			fail([]*call{c}, err)
 			continue
 		}
+		c.alone = c.alone || c.lost > 1 // it may be what kills them
 		again = append(again, c)
 	}
 	if len(again) > 0 {
@@ -254,8 +261,18 @@ func pauseAfterLoss(b *batch, calls []*call, err error) []*call {
 	return again
 }
 
-// isolate makes those calls go alone that may be to blame for the failure of their batch, after the others.
+// isolate returns the calls of a batch that the database has refused, for another attempt. When a version was there that
+// the batch was to take, the streams are looked for the next time, which tells. After that, and after other errors,
+// those that may be to blame go alone, after the others.
 func isolate(calls []*call, err error) []*call {
+	doubted := true
+	for _, c := range calls {
+		doubted = doubted && c.doubted
+		c.doubted = true
+	}
+	if !doubted && isVersionTaken(err) {
+		return calls
+	}
 	var blamed, others []*call
 	for _, c := range calls {
 		if lostTo(err, c.prepared.Writes) {

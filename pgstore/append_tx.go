@@ -57,7 +57,7 @@ func (s *Store) appendIn(ctx context.Context, tx pgx.Tx, prepared eventstore.Pre
 	if err != nil {
 		return eventstore.AppendResult{}, err
 	}
-	only.alone = true // and not trusted: after a violation the caller's transaction would be lost
+	only.doubted = true // and nothing believed: after a violation the caller's transaction would be lost
 	plan := newPlan([]*call{only})
 	in := newInsert(plan)
 	batch := &pgx.Batch{}

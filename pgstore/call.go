@@ -13,8 +13,11 @@ type call struct {
 	bytes    int
 	answers  chan answer // gets one
 
-	alone bool // it shares no batch: one that it was in has failed
-	lost  int  // how many connections it has lost
+	rows    int  // about how many the database has to do with
+	doubted bool // a batch that it was in has met a version that was there: streams are not believed to be new
+	alone   bool // it shares no batch: one that it was in has failed again, or otherwise
+	lost    int  // how many connections it has lost
+	passed  int  // how often others went before it, as it waited for their streams
 
 	// These belong to the queue's mutex.
 	batch *batch // which it is in; nil while it waits
@@ -38,6 +41,7 @@ type answer struct {
 func newCall(prepared eventstore.Prepared) (*call, error) {
 	c := &call{prepared: prepared, payloads: make([][]payload, len(prepared.Writes)), answers: make(chan answer, 1)}
 	for i, write := range prepared.Writes {
+		c.rows += max(1, len(write.Events)) // a check is looked for, and reserved, too
 		c.payloads[i] = make([]payload, len(write.Events))
 		for j := range write.Events {
 			event := &write.Events[j]
@@ -46,7 +50,7 @@ func newCall(prepared eventstore.Prepared) (*call, error) {
 				return nil, err
 			}
 			c.payloads[i][j] = payload
-			c.bytes += len(event.Data)
+			c.bytes += len(event.Data) + len(payload.metadataText())
 			event.Data = nil
 		}
 	}
@@ -77,6 +81,13 @@ func (c *call) original() eventstore.Prepared {
 		}
 	}
 	return original
+}
+
+func (p payload) metadataText() string {
+	if p.metadata == nil {
+		return ""
+	}
+	return *p.metadata
 }
 
 func (p payload) bytes() []byte {

@@ -93,6 +93,10 @@ var errStillInFlight = errors.New("the transaction is still open")
 
 // isOver reports whether an attempt's transaction is committed or rolled back, and does what it can to bring that about.
 func (s *Store) isOver(ctx context.Context, conn *pgx.Conn, a *attempt) (bool, error) {
+	var standby bool // which knows of no session of its primary's, and may lag behind
+	if err := conn.QueryRow(ctx, `SELECT pg_is_in_recovery()`).Scan(&standby); err != nil || standby {
+		return false, cmp.Or(err, errStandby)
+	}
 	if !a.session.direct {
 		var inFlight bool
 		err := conn.QueryRow(ctx, s.sql.inFlight, a.session.backend, a.lockKey).Scan(&inFlight)

@@ -60,7 +60,19 @@ func isConnectionLoss(ctx context.Context, err error) bool {
 // the session ends, which may be after the commit.
 func isRefusal(err error) bool {
 	var pgErr *pgconn.PgError
-	return errors.As(err, &pgErr) && pgErr.SeverityUnlocalized == "ERROR"
+	return errors.As(err, &pgErr) && pgErr.SeverityUnlocalized == "ERROR" && !isAboutConnections(pgErr.Code)
+}
+
+// isAboutConnections reports whether a code is that of a lost connection or a server going down, which a pooler may
+// report in whatever way.
+func isAboutConnections(code string) bool {
+	return strings.HasPrefix(code, "08") || strings.HasPrefix(code, "57P")
+}
+
+// isVersionTaken reports whether a version that was to be inserted is there already.
+func isVersionTaken(err error) bool {
+	var pgErr *pgconn.PgError
+	return errors.As(err, &pgErr) && pgErr.Code == codeUniqueViolation && pgErr.ConstraintName == versionConstraint
 }
 
 // wasNotSent reports whether a batch failed before anything of it was sent.

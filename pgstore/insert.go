@@ -232,12 +232,14 @@ func (in *insert) queueStatement(batch *pgx.Batch, sql statements, statement str
 	batch.Queue(statement, arguments...).QueryRow(func(row pgx.Row) error {
 		var versions []int64
 		var failed []bool
-		err := row.Scan((*int64)(&in.start), &versions, &failed)
+		if err := row.Scan((*int64)(&in.start), &versions, &failed); err != nil {
+			return err
+		}
 		in.states = make([]streamState, len(versions))
 		for i := range in.states {
 			in.states[i] = streamState{eventstore.Version(versions[i]), failed[i]}
 		}
-		return err
+		return nil
 	})
 	if len(in.reserved) > 0 {
 		batch.Queue(sql.release, in.reserved)

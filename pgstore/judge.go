@@ -52,7 +52,7 @@ func (a *plannedAppend) judge(in *insert) (answer answer, decided bool) {
 // judgeAlone judges an append of which nothing was inserted by how its streams were found. When they were as it
 // expects, another append of its group is to blame, and it is better tried without that.
 func (a *plannedAppend) judgeAlone(in *insert) (answer answer, decided bool) {
-	a.call.alone = true
+	a.call.alone, a.call.doubted = true, true
 	if a.call.prepared.GivenIDs {
 		return answer, false // see mayRepeat
 	}

@@ -76,7 +76,7 @@ func newPlan(calls []*call) *plan {
 	slices.SortFunc(p.streams, func(a, b *plannedStream) int {
 		return cmp.Or(cmp.Compare(a.id.Category, b.id.Category), cmp.Compare(a.id.Key, b.id.Key))
 	})
-	trusting := !calls[0].alone
+	trusting := !slices.ContainsFunc(calls, func(c *call) bool { return c.doubted })
 	for i, stream := range p.streams {
 		stream.place = i
 		stream.believedNew = trusting && stream.requires == eventstore.NoStream && stream.written > 0

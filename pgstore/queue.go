@@ -15,15 +15,22 @@ const (
 	maxBatchBytes  = 1 << 20
 )
 
+// maxPassed is how often others may go before a call that waits for several streams, of which now this one is in a batch
+// and now that.
+const maxPassed = 8
+
 // batch is a number of calls that share a transaction.
 type batch struct {
 	calls   []*call
 	streams []eventstore.StreamID // which they name
 
 	// ctx ends when all of the callers have gone.
-	ctx     context.Context
-	cancel  context.CancelFunc
-	callers int // that wait; belongs to the queue's mutex
+	ctx    context.Context
+	cancel context.CancelFunc
+
+	// These belong to the queue's mutex.
+	callers int  // that wait
+	alone   bool // a lane has it, with a call that goes alone
 }
 
 // queue holds the appends that wait for a lane. A lane takes all that it can as a batch, and commits it; what comes
@@ -39,9 +46,16 @@ type queue struct {
 
 	mu      sync.Mutex
 	waiting []*call
-	lanes   int                             // running
-	held    map[eventstore.StreamID][]*call // the streams in batches, and the calls that wait for each
-	running sync.WaitGroup                  // goroutines that have a batch or look for one
+	lanes   int                           // running
+	alone   int                           // lanes with a call that goes alone
+	held    map[eventstore.StreamID]*hold // the streams in batches
+	running sync.WaitGroup                // goroutines that have a batch or look for one
+}
+
+// hold is a stream in a batch.
+type hold struct {
+	parked []*call // which wait for it
+	long   bool    // the batch waits for something else itself
 }
 
 func newQueue(maxLanes, maxCalls int, runLane func()) *queue {
@@ -49,7 +63,7 @@ func newQueue(maxLanes, maxCalls int, runLane func()) *queue {
 		maxLanes: maxLanes,
 		slots:    make(chan struct{}, maxCalls),
 		runLane:  runLane,
-		held:     make(map[eventstore.StreamID][]*call),
+		held:     make(map[eventstore.StreamID]*hold),
 	}
 }
 
@@ -86,30 +100,45 @@ func (q *queue) next() *batch {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if calls := q.take(); len(calls) > 0 {
-		return q.newBatch(calls)
+		b := q.newBatch(calls)
+		if b.alone = calls[0].alone; b.alone {
+			q.alone++
+		}
+		return b
 	}
 	q.lanes--
 	return nil
 }
 
-// take takes as many calls as a batch can have.
+// take takes as many calls as a batch can have. Those that wait for streams in other batches are parked with them.
 func (q *queue) take() (taken []*call) {
-	next, events, bytes := 0, 0, 0
-	for ; next < len(q.waiting); next++ {
-		c := q.waiting[next]
+	var rest []*call
+	rows, bytes := 0, 0
+	for i, c := range q.waiting {
 		if stream, held := q.heldStream(c); held {
-			q.held[stream] = append(q.held[stream], c)
+			hold := q.held[stream]
+			if c.passed >= maxPassed && !hold.long {
+				rest = append(rest, q.waiting[i:]...) // nobody goes before it again
+				break
+			}
+			c.passed++
+			hold.parked = append(hold.parked, c)
 			continue
 		}
-		full := events+c.prepared.Events > maxBatchEvents || bytes+c.bytes > maxBatchBytes
+		if c.alone && q.alone > 0 { // the other lanes are for those that need not go alone
+			rest = append(rest, c)
+			continue
+		}
+		full := rows+c.rows > maxBatchEvents || bytes+c.bytes > maxBatchBytes
 		if len(taken) > 0 && (full || c.alone || taken[0].alone) {
+			rest = append(rest, q.waiting[i:]...)
 			break
 		}
 		taken = append(taken, c)
-		events += c.prepared.Events
+		rows += c.rows
 		bytes += c.bytes
 	}
-	q.waiting = slices.Delete(q.waiting, 0, next)
+	q.waiting = rest
 	return taken
 }
 
@@ -129,7 +158,7 @@ func (q *queue) newBatch(calls []*call) *batch {
 		c.batch = b
 		for _, write := range c.prepared.Writes {
 			if _, held := q.held[write.Stream]; !held {
-				q.held[write.Stream] = nil
+				q.held[write.Stream] = &hold{}
 				b.streams = append(b.streams, write.Stream)
 			}
 		}
@@ -164,23 +193,47 @@ func (q *queue) unsend(calls []*call) []*call {
 	return waiting
 }
 
+// holdOn says that a batch leaves its lane and keeps its streams, for as long as it takes.
+func (q *queue) holdOn(b *batch) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.leaveLane(b)
+	for _, stream := range b.streams {
+		q.held[stream].long = true
+	}
+	q.startLane()
+}
+
+func (q *queue) leaveLane(b *batch) {
+	if b.alone {
+		b.alone = false
+		q.alone--
+	}
+}
+
 // finish ends a batch. Those of its calls that are still to be decided go to the front of the queue, and after them
-// those that waited for its streams.
+// those that waited for its streams; those that are to go alone, which may take long, to the end.
 func (q *queue) finish(b *batch, undecided []*call) {
 	b.cancel()
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	var front []*call
+	q.leaveLane(b)
+	var front, back []*call
 	for _, c := range undecided {
-		if c.batch, c.sent = nil, false; !c.left {
+		c.batch, c.sent = nil, false
+		switch {
+		case c.left:
+		case c.alone:
+			back = append(back, c)
+		default:
 			front = append(front, c)
 		}
 	}
 	for _, stream := range b.streams {
-		front = append(front, q.held[stream]...)
+		front = append(front, q.held[stream].parked...)
 		delete(q.held, stream)
 	}
-	q.waiting = slices.Insert(q.waiting, 0, front...)
+	q.waiting = slices.Concat(front, q.waiting, back)
 	q.startLane()
 }
 
@@ -219,8 +272,8 @@ func (q *queue) remove(c *call) {
 	is := func(other *call) bool { return other == c }
 	q.waiting = slices.DeleteFunc(q.waiting, is)
 	for _, write := range c.prepared.Writes {
-		if parked, held := q.held[write.Stream]; held {
-			q.held[write.Stream] = slices.DeleteFunc(parked, is)
+		if hold, held := q.held[write.Stream]; held {
+			hold.parked = slices.DeleteFunc(hold.parked, is)
 		}
 	}
 }

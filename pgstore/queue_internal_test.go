@@ -90,6 +90,52 @@ func TestACallThatIsToGoAloneDoes(t *testing.T) {
 	assert.Equal(t, []*call{after}, q.next().calls)
 }
 
+// While a call that may take long is in one lane, another lane is left to the others.
+func TestCallsThatGoAloneDoNotTakeAllLanes(t *testing.T) {
+	q := idleQueue(2, 100)
+	first, second, other := callTo(t, 1, "1"), callTo(t, 1, "2"), callTo(t, 1, "3")
+	first.alone, second.alone = true, true
+	add(q, first, second, other)
+	batch := q.next()
+	assert.Equal(t, []*call{first}, batch.calls)
+	assert.Equal(t, []*call{other}, q.next().calls)
+	assert.Nil(t, q.next())
+	q.finish(batch, nil)
+	assert.Equal(t, []*call{second}, q.next().calls)
+}
+
+// A call that names two busy streams is not passed by others for ever.
+func TestACallToTwoBusyStreamsIsTaken(t *testing.T) {
+	q := idleQueue(2, 1000)
+	both := callTo(t, 1, "a", "b")
+	add(q, callTo(t, 1, "a"), callTo(t, maxBatchEvents, "b"))
+	inFlight := []*batch{q.next(), q.next()}
+	add(q, both)
+	for range 10 * maxPassed {
+		add(q, callTo(t, 1, "a"), callTo(t, maxBatchEvents, "b"))
+		q.finish(inFlight[0], nil)
+		inFlight = inFlight[1:]
+		for b := q.next(); b != nil; b = q.next() {
+			inFlight = append(inFlight, b)
+			if b.calls[0] == both {
+				return
+			}
+		}
+	}
+	t.Fatal("it was not taken")
+}
+
+// A stream whose batch waits for something else does not make the queue wait for it.
+func TestALongHoldStopsNobody(t *testing.T) {
+	q := idleQueue(2, 100)
+	holder, waiting, other := callTo(t, 1, "1"), callTo(t, 1, "1"), callTo(t, 1, "2")
+	add(q, holder)
+	q.holdOn(q.next())
+	waiting.passed = maxPassed
+	add(q, waiting, other)
+	assert.Equal(t, []*call{other}, q.next().calls)
+}
+
 func TestACallThatIsLeftIsNotSent(t *testing.T) {
 	q := idleQueue(2, 100)
 	waiting, parked, taken, staying := callTo(t, 1, "1"), callTo(t, 1, "2"), callTo(t, 1, "2"), callTo(t, 1, "3")

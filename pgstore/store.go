@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -16,15 +17,17 @@ import (
 
 // Store is an event store in a Postgres database. It implements [eventstore.Store] and is safe for concurrent use.
 type Store struct {
-	pool        *pgxpool.Pool
-	options     Options
-	idleTimeout string // as Postgres takes it
-	sql         statements
-	wake        *waker
-	settled     settled
-	tail        *tail
-	appends     *queue
-	patient     chan struct{} // holds a token for each append that waits by itself and has a connection
+	pool         *pgxpool.Pool
+	options      Options
+	idleTimeout  string // as Postgres takes it
+	sql          statements
+	wake         *waker
+	settled      settled
+	tail         *tail
+	appends      *queue
+	patience     time.Duration // how long an append that waits by itself does so in the database
+	waitingAlone atomic.Int32  // how many do
+	patient      chan struct{} // holds a token for each append that waits by itself and has a connection
 
 	closing    chan struct{} // closed when the store begins to close
 	closed     chan struct{} // closed when it is done
@@ -77,10 +80,14 @@ func start(pool *pgxpool.Pool, options Options, sequence uint32) *Store {
 		idleTimeout: milliseconds(options.IdleTransactionTimeout),
 		sql:         newStatements(options.Schema, sequence),
 		wake:        newWaker(pool, sequence, options.Logger),
+		patience:    patientLockTimeout,
 		patient:     make(chan struct{}, max(1, pool.Config().MaxConns/4)),
 		closing:     make(chan struct{}),
 		closed:      make(chan struct{}),
 		stop:        stop,
+	}
+	if pool.Config().MaxConns <= int32(options.AppendLanes) {
+		s.patience = laneLockTimeout // there is no connection to spare
 	}
 	s.appends = newQueue(options.AppendLanes, options.MaxAppends, s.runLane)
 	s.tail = &tail{store: s}
@@ -207,7 +214,9 @@ func (s *Store) lend(ctx context.Context, use func(conn *pgx.Conn) error) error 
 	err = use(pooled.Conn())
 	rollBack(ctx, pooled.Conn().PgConn())
 	if err != nil && pooled.Conn().IsClosed() {
-		s.pool.Reset() // a server that has restarted has left the other connections behind, too
+		if ctx.Err() == nil {
+			s.pool.Reset() // a server that has restarted has left the other connections behind, too
+		}
 		return &lostConnectionError{err}
 	}
 	return err
