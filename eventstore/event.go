@@ -40,8 +40,8 @@ type RecordedEvent struct {
 	ContentType   string
 	Data          []byte
 	Metadata      Metadata
-	// RecordedAt is when the store wrote the event, by the store's clock, in UTC and to the microsecond. Clocks step
-	// back now and then: order is by Position, never by time.
+	// RecordedAt is when the store wrote the event, by the store's clock, or what an import gave, in UTC and to the
+	// microsecond. Clocks step back now and then: order is by Position, never by time.
 	RecordedAt time.Time
 }
 
