@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"strconv"
-	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -18,15 +17,7 @@ func TestCoalescerInsertsTheRowsOfAllCallers(t *testing.T) {
 	require.NoError(t, err)
 	rows := &coalescer{pool: pool, callers: callers}
 
-	var running sync.WaitGroup
-	for caller := range callers {
-		running.Go(func() {
-			for i := range each {
-				assert.NoError(t, rows.insert(t.Context(), strconv.Itoa(caller*each+i), `{}`))
-			}
-		})
-	}
-	running.Wait()
+	callAtOnce(t, callers, each, func(call int) error { return rows.insert(t.Context(), strconv.Itoa(call), `{}`) })
 
 	var count int
 	require.NoError(t, pool.QueryRow(t.Context(), `SELECT count(DISTINCT stream_key) FROM limit_events`).Scan(&count))

@@ -4,12 +4,12 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/pasttense/pasttense/bench/internal/throwaway"
+	"github.com/pasttense/pasttense/eventstore"
 	"github.com/pasttense/pasttense/pgstore"
 )
 
@@ -30,7 +30,7 @@ func (db *database) onClose(f func(ctx context.Context) error) { db.closers = ap
 
 // openStore opens a store on at most so many connections.
 func (db *database) openStore(ctx context.Context, connections int) (*pgstore.Store, error) {
-	store, err := pgstore.Open(ctx, withPool(db.url, connections), nil)
+	store, err := pgstore.Open(ctx, throwaway.WithPool(db.url, connections), nil)
 	if err != nil {
 		return nil, err
 	}
@@ -40,7 +40,7 @@ func (db *database) openStore(ctx context.Context, connections int) (*pgstore.St
 
 // openPool opens a pool of at most so many connections.
 func (db *database) openPool(ctx context.Context, connections int) (*pgxpool.Pool, error) {
-	pool, err := pgxpool.New(ctx, withPool(db.url, connections))
+	pool, err := pgxpool.New(ctx, throwaway.WithPool(db.url, connections))
 	if err != nil {
 		return nil, err
 	}
@@ -51,16 +51,23 @@ func (db *database) openPool(ctx context.Context, connections int) (*pgxpool.Poo
 	return pool, nil
 }
 
-// withPool names a database with a pool of at most so many connections.
-func withPool(url string, connections int) string {
-	return withParameters(url, "pool_max_conns="+strconv.Itoa(connections))
+// openFilledStore opens a store like openStore and fills it; it returns the streams that there are to read.
+func (db *database) openFilledStore(ctx context.Context, connections int) (*pgstore.Store, []eventstore.StreamID, error) {
+	store, err := db.openStore(ctx, connections)
+	if err != nil {
+		return nil, nil, err
+	}
+	streams, err := fill(ctx, store)
+	return store, streams, err
 }
 
-func withParameters(url, parameters string) string {
-	if strings.Contains(url, "?") {
-		return url + "&" + parameters
+// openFilledPool opens a pool like openPool and gives the limit's table the events that openFilledStore has made.
+func (db *database) openFilledPool(ctx context.Context, connections int) (*pgxpool.Pool, error) {
+	pool, err := db.openPool(ctx, connections)
+	if err != nil {
+		return nil, err
 	}
-	return url + "?" + parameters
+	return pool, copyEvents(ctx, pool)
 }
 
 // close closes what was opened, also when ctx has ended, and then drops the database, unless ctx has ended: then the
@@ -73,7 +80,7 @@ func (db *database) close(ctx context.Context) error {
 		errs = append(errs, f(closing))
 	}
 	if ctx.Err() == nil {
-		errs = append(errs, db.server.execute(ctx, "DROP DATABASE "+db.name+" WITH (FORCE)"))
+		errs = append(errs, db.server.DropDatabase(ctx, db.name))
 	}
 	return errors.Join(errs...)
 }

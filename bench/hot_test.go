@@ -1,7 +1,6 @@
 package main
 
 import (
-	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -16,15 +15,7 @@ func TestInsertNextLeavesNoGaps(t *testing.T) {
 	require.NoError(t, err)
 	stream, data := newStream(), newEvent().Data
 
-	var running sync.WaitGroup
-	for range callers {
-		running.Go(func() {
-			for range each {
-				assert.NoError(t, insertNext(t.Context(), pool, stream, data))
-			}
-		})
-	}
-	running.Wait()
+	callAtOnce(t, callers, each, func(int) error { return insertNext(t.Context(), pool, stream, data) })
 
 	var count, highest int
 	require.NoError(t, pool.QueryRow(t.Context(), `SELECT count(*), max(version) FROM limit_events`).Scan(&count, &highest))

@@ -39,11 +39,7 @@ func loads() []work {
 
 func loadStreams(callers int) prepare {
 	return func(ctx context.Context, db *database) (side, error) {
-		store, err := db.openStore(ctx, callers)
-		if err != nil {
-			return nil, err
-		}
-		streams, err := fill(ctx, store)
+		store, streams, err := db.openFilledStore(ctx, callers)
 		if err != nil {
 			return nil, err
 		}
@@ -69,11 +65,8 @@ func load(ctx context.Context, store eventstore.Store, stream eventstore.StreamI
 
 func selectStreams(callers int) prepare {
 	return func(ctx context.Context, db *database) (side, error) {
-		pool, err := db.openPool(ctx, callers)
+		pool, err := db.openFilledPool(ctx, callers)
 		if err != nil {
-			return nil, err
-		}
-		if err := copyEvents(ctx, pool); err != nil {
 			return nil, err
 		}
 		keys, err := pool.Query(ctx, `SELECT DISTINCT stream_key FROM limit_events`)

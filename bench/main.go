@@ -19,19 +19,14 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"runtime/pprof"
 	"strings"
-	"syscall"
 	"time"
+
+	"github.com/pasttense/pasttense/bench/internal/program"
 )
 
-func main() {
-	if err := run(os.Args[1:]); err != nil {
-		fmt.Fprintln(os.Stderr, "bench:", err)
-		os.Exit(1)
-	}
-}
+func main() { program.Main("bench", run) }
 
 // flags are what the command line says.
 type flags struct {
@@ -42,9 +37,10 @@ type flags struct {
 	cpuProfile string
 }
 
-func parseFlags(args []string) (flags, error) {
+func parseFlags(args []string, usage io.Writer) (flags, error) {
 	var f flags
 	set := flag.NewFlagSet("bench", flag.ContinueOnError)
+	set.SetOutput(usage)
 	set.StringVar(&f.only, "only", "", "the `works` to measure, separated by commas; all when empty: "+
 		strings.Join(names(works()), ", "))
 	set.Float64Var(&f.seconds, "seconds", 0, "how long a side is measured in a round, and how long the soak works; a call "+
@@ -67,11 +63,8 @@ func parseFlags(args []string) (flags, error) {
 }
 
 // run returns once the server is stopped and its directory removed, whether it was interrupted or not.
-func run(args []string) (err error) {
-	f, err := parseFlags(args)
-	if errors.Is(err, flag.ErrHelp) {
-		return nil
-	}
+func run(ctx context.Context, args []string, out, progress io.Writer) (err error) {
+	f, err := parseFlags(args, progress)
 	if err != nil {
 		return err
 	}
@@ -79,13 +72,6 @@ func run(args []string) (err error) {
 	if err != nil {
 		return err
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	defer func() {
-		if err != nil && ctx.Err() != nil {
-			err = errors.New("interrupted") // rather than where
-		}
-	}()
 	stopProfile, err := startProfile(f.cpuProfile)
 	if err != nil {
 		return err
@@ -96,18 +82,17 @@ func run(args []string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, server.Close()) }()
-	return report(ctx, server, selected, f)
+	return report(ctx, server, selected, f, out, log{progress})
 }
 
 // report measures the works and prints what was measured. A work that fails, as for want of disk space, keeps the others
 // from nothing, but an interruption does.
-func report(ctx context.Context, server *server, selected []work, f flags) error {
-	progress := log{os.Stderr}
+func report(ctx context.Context, server *server, selected []work, f flags, out io.Writer, progress log) error {
 	description, err := server.describe(ctx)
 	if err != nil {
 		return err
 	}
-	fmt.Println(description)
+	fmt.Fprintln(out, description)
 	p := plan{f.rounds, time.Duration(f.seconds * float64(time.Second))}
 	var results []result
 	var failed []error
@@ -125,7 +110,7 @@ func report(ctx context.Context, server *server, selected []work, f flags) error
 		}
 	}
 	if len(results) > 0 {
-		fmt.Print(table(results))
+		fmt.Fprint(out, table(results))
 	}
 	if len(results) > 0 && ctx.Err() == nil {
 		failed = append(failed, writeJSON(f.out, results))

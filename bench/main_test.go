@@ -3,8 +3,10 @@ package main
 import (
 	"context"
 	"io"
+	"sync"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/pasttense/pasttense/internal/pgtest"
@@ -26,4 +28,18 @@ func newDatabase(t *testing.T) *database {
 		}
 	})
 	return db
+}
+
+// callAtOnce has so many callers call f, so often each, and returns when all have. Each call gets a number of its own.
+func callAtOnce(t *testing.T, callers, each int, f func(call int) error) {
+	t.Helper()
+	var running sync.WaitGroup
+	for caller := range callers {
+		running.Go(func() {
+			for i := range each {
+				assert.NoError(t, f(caller*each+i))
+			}
+		})
+	}
+	running.Wait()
 }

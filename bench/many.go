@@ -57,7 +57,7 @@ const (
 // besideManyEvents fills the tables of both sides before its own side, the first, is made ready.
 func besideManyEvents(next prepare) prepare {
 	return func(ctx context.Context, db *database) (side, error) {
-		if err := requireSpace(ctx, db.server.Directory(), 2*manyEvents*manyBytes); err != nil {
+		if err := requireSpace(ctx, db.server.Local().Directory(), 2*manyEvents*manyBytes); err != nil {
 			return nil, err
 		}
 		if err := fillMany(ctx, db, manyEvents); err != nil {
@@ -69,11 +69,14 @@ func besideManyEvents(next prepare) prepare {
 
 // fillMany fills both tables with the same events, but for their IDs.
 func fillMany(ctx context.Context, db *database, events int64) error {
-	conn, err := pgx.Connect(ctx, withParameters(db.url, "maintenance_work_mem=512MB&synchronous_commit=off"))
+	conn, err := pgx.Connect(ctx, db.url)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
+	if _, err := conn.Exec(ctx, `SET maintenance_work_mem = '512MB'; SET synchronous_commit = off`); err != nil {
+		return err
+	}
 	tables := []string{"pasttense.events", "limit_events"}
 	for _, table := range tables {
 		if err := fillTable(ctx, db, conn, table, events); err != nil {

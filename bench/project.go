@@ -50,11 +50,8 @@ func projectEvents(ctx context.Context, db *database) (side, error) {
 	if _, err := pool.Exec(ctx, sqlReadModels); err != nil {
 		return nil, err
 	}
-	store, err := db.openStore(ctx, 1)
+	store, _, err := db.openFilledStore(ctx, 1)
 	if err != nil {
-		return nil, err
-	}
-	if _, err := fill(ctx, store); err != nil {
 		return nil, err
 	}
 	target, passes := pgstore.NewTarget(pool, nil), 0
@@ -82,11 +79,8 @@ func insertItem(ctx context.Context, tx pgx.Tx, e eventstore.Envelope[event]) er
 }
 
 func projectByHand(ctx context.Context, db *database) (side, error) {
-	pool, err := db.openPool(ctx, 1)
+	pool, err := db.openFilledPool(ctx, 1)
 	if err != nil {
-		return nil, err
-	}
-	if err := copyEvents(ctx, pool); err != nil {
 		return nil, err
 	}
 	return throughput{callers: 1, amount: filledEvents, call: func(ctx context.Context) error {

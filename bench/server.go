@@ -5,14 +5,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"runtime"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/pasttense/pasttense/bench/internal/throwaway"
 	"github.com/pasttense/pasttense/internal/pgtest/pgserver"
-	"github.com/pasttense/pasttense/pgstore"
 )
 
 // settings are what the server's differ in from Postgres's defaults: enough memory for the data of every work, and no
@@ -38,30 +37,22 @@ func settingsWithStatements() pgserver.Settings {
 }
 
 // server is the Postgres that the works are measured on.
-type server struct{ *pgserver.Server }
+type server struct{ *throwaway.Server }
 
 func startServer(ctx context.Context) (*server, error) {
-	binaries, err := pgserver.Find()
-	if errors.Is(err, pgserver.ErrNoBinaries) {
-		return nil, fmt.Errorf("%w: install Postgres 14 or later, or name the directory of its programs in %s",
-			err, pgserver.BinEnv)
+	started, err := throwaway.Start(ctx, settingsWithStatements())
+	if err != nil && strings.Contains(err.Error(), statementsLibrary) {
+		started, err = throwaway.Start(ctx, settings()) // as it is not installed; most works do without
 	}
 	if err != nil {
 		return nil, err
-	}
-	started, err := pgserver.Start(ctx, binaries, settingsWithStatements())
-	if err != nil && strings.Contains(err.Error(), statementsLibrary) {
-		started, err = pgserver.Start(ctx, binaries, settings()) // as it is not installed; most works do without
-	}
-	if err != nil {
-		return nil, fmt.Errorf("start Postgres: %w", err)
 	}
 	return &server{started}, nil
 }
 
 // describe says what the figures depend on.
 func (s *server) describe(ctx context.Context) (string, error) {
-	conn, err := pgx.Connect(ctx, s.URL("postgres"))
+	conn, err := pgx.Connect(ctx, s.URL())
 	if err != nil {
 		return "", err
 	}
@@ -101,7 +92,7 @@ func (s *server) measure(ctx context.Context, w work, p plan, progress log) (r r
 		return result{}, fmt.Errorf("prepare the limit: %w", err)
 	}
 	// What was prepared is written out now, not while one of the sides is measured.
-	if err := s.execute(ctx, "CHECKPOINT"); err != nil {
+	if err := s.Execute(ctx, "CHECKPOINT"); err != nil {
 		return result{}, err
 	}
 	return p.compare(ctx, w, ours, limit, progress)
@@ -109,17 +100,16 @@ func (s *server) measure(ctx context.Context, w work, p plan, progress log) (r r
 
 // create makes a database with the store's schema and the limit's table.
 func (s *server) create(ctx context.Context, name string) (*database, error) {
-	if err := s.execute(ctx, "CREATE DATABASE "+name); err != nil {
+	url, err := s.CreateDatabase(ctx, name)
+	if err != nil {
 		return nil, err
 	}
-	db := &database{server: s, name: name, url: s.URL(name)}
-	return db, setUp(ctx, db.url)
+	return &database{server: s, name: name, url: url}, setUp(ctx, url)
 }
 
 // setUp makes the store's schema and the limit's table.
 func setUp(ctx context.Context, url string) error {
-	quiet := &pgstore.MigrateOptions{Logger: slog.New(slog.DiscardHandler)}
-	if err := pgstore.Migrate(ctx, url, quiet); err != nil {
+	if err := throwaway.MigrateStore(ctx, url); err != nil {
 		return err
 	}
 	conn, err := pgx.Connect(ctx, url)
@@ -129,16 +119,4 @@ func setUp(ctx context.Context, url string) error {
 	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
 	_, err = conn.Exec(ctx, sqlLimitTable)
 	return err
-}
-
-func (s *server) execute(ctx context.Context, statement string) error {
-	conn, err := pgx.Connect(ctx, s.URL("postgres"))
-	if err != nil {
-		return err
-	}
-	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
-	if _, err := conn.Exec(ctx, statement); err != nil {
-		return fmt.Errorf("%s: %w", statement, err)
-	}
-	return nil
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/pasttense/pasttense/bench/internal/throwaway"
 	"github.com/pasttense/pasttense/eventstore"
 	"github.com/pasttense/pasttense/pgstore"
 )
@@ -102,7 +103,7 @@ func listenTo(count int) prepare {
 // measure counts the microseconds that the database works for the subscribers, until all have got all, in the time that
 // the appends take at their pace. (They take longer when the subscribers wear the machine out.)
 func (s subscribers) measure(ctx context.Context, d time.Duration) (measured sample, err error) {
-	store, err := pgstore.Open(ctx, withPool(s.url, appendConnections), nil)
+	store, err := pgstore.Open(ctx, throwaway.WithPool(s.url, appendConnections), nil)
 	if err != nil {
 		return sample{}, err
 	}

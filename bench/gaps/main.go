@@ -5,7 +5,8 @@
 //
 //	go run ./bench/gaps
 //
-// It starts a Postgres of its own, from the server programs on this machine, and prints a table.
+// It prints a table. It starts a Postgres of its own, from the server programs on this machine, or works on a database of
+// its own of the server that -server names.
 package main
 
 import (
@@ -14,29 +15,20 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"os"
-	"os/signal"
-	"syscall"
 	"time"
 
+	"github.com/pasttense/pasttense/bench/internal/program"
 	"github.com/pasttense/pasttense/bench/internal/throwaway"
 )
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
-	stop()
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "gaps:", err)
-		os.Exit(1)
-	}
-}
+func main() { program.Main("gaps", run) }
 
 // settings are what the command line says.
 type settings struct {
 	duration  time.Duration
 	unrelated time.Duration
 	appenders int
+	serverURL string // empty: a server of our own
 }
 
 func parseFlags(args []string, usage io.Writer) (settings, error) {
@@ -46,6 +38,8 @@ func parseFlags(args []string, usage io.Writer) (settings, error) {
 	set.DurationVar(&s.duration, "for", 12*time.Second, "how long the appenders write")
 	set.DurationVar(&s.unrelated, "unrelated", 5*time.Second, "how long the unrelated transaction is left open, in the middle")
 	set.IntVar(&s.appenders, "appenders", 16, "how many goroutines append")
+	set.StringVar(&s.serverURL, "server", "", "the `URL` of a server to use instead of one of its own, as a role that may create "+
+		"databases; it makes its database beside the one that is named, and drops it at the end")
 	if err := set.Parse(args); err != nil {
 		return settings{}, err
 	}
@@ -62,18 +56,10 @@ func parseFlags(args []string, usage io.Writer) (settings, error) {
 
 func run(ctx context.Context, args []string, out, progress io.Writer) (err error) {
 	s, err := parseFlags(args, progress)
-	if errors.Is(err, flag.ErrHelp) {
-		return nil
-	}
 	if err != nil {
 		return err
 	}
-	defer func() {
-		if err != nil && ctx.Err() != nil {
-			err = errors.New("interrupted") // rather than where
-		}
-	}()
-	server, err := throwaway.Start(ctx, nil)
+	server, err := throwaway.Open(ctx, s.serverURL, nil)
 	if err != nil {
 		return err
 	}

@@ -2,27 +2,22 @@ package main
 
 import (
 	"bytes"
-	"errors"
-	"os"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/pasttense/pasttense/internal/pgtest/pgserver"
+	"github.com/pasttense/pasttense/internal/pgtest"
 )
+
+func TestMain(m *testing.M) { pgtest.Main(m) }
 
 func TestGaps(t *testing.T) {
 	t.Parallel()
-	if testing.Short() {
-		t.Skip("needs Postgres, which -short does without")
-	}
-	if _, err := pgserver.Find(); errors.Is(err, pgserver.ErrNoBinaries) && os.Getenv(pgserver.URLEnv) != "" {
-		t.Skip("the tests run against a Postgres that is not on this machine")
-	}
+	server := pgtest.Database(t)
 	var out, progress bytes.Buffer
 
-	err := run(t.Context(), []string{"-for", "3s", "-unrelated", "1s"}, &out, &progress)
+	err := run(t.Context(), []string{"-for", "3s", "-unrelated", "1s", "-server", server}, &out, &progress)
 
 	require.NoError(t, err)
 	assert.Regexp(t, `position > n +\d+ +[1-9]`, out.String(), "it misses events")

@@ -45,15 +45,15 @@ func newRace(ctx context.Context, server *throwaway.Server, s settings) (*race, 
 	if err != nil {
 		return nil, err
 	}
-	r := &race{settings: s, other: server.URL("postgres")}
-	if r.pool, err = pgxpool.New(ctx, url+"&pool_max_conns="+strconv.Itoa(s.appenders+2)); err != nil {
+	r := &race{settings: s, other: server.URL()}
+	if r.pool, err = pgxpool.New(ctx, throwaway.WithPool(url, s.appenders+2)); err != nil {
 		return nil, err
 	}
 	if _, err := r.pool.Exec(ctx, sqlAddTransaction); err != nil {
 		return nil, errors.Join(err, r.close())
 	}
 	quiet := &pgstore.Options{Logger: slog.New(slog.DiscardHandler)}
-	if r.store, err = pgstore.Open(ctx, url+"&pool_max_conns=8", quiet); err != nil {
+	if r.store, err = pgstore.Open(ctx, throwaway.WithPool(url, 8), quiet); err != nil {
 		return nil, errors.Join(err, r.close())
 	}
 	r.readers = []*reader{

@@ -5,12 +5,13 @@
 //
 //	go run ./bench/torture -seconds 60 -writers 32 -seed 1
 //
-// It starts a Postgres of its own, from the server programs on this machine. What was acknowledged, what was refused and
-// what each subscriber saw is compared with the table, read by plain SQL, and with ReadAll and ReadStream. All chances
-// come from the seed; which goroutine goes first does not, so two runs with a seed are alike and not the same.
+// It starts a Postgres of its own, from the server programs on this machine, or works on a database of its own of the
+// server that -server names, which it does not kill. What was acknowledged, what was refused and what each subscriber saw
+// is compared with the table, read by plain SQL, and with ReadAll and ReadStream. All chances come from the seed; which
+// goroutine goes first does not, so two runs with a seed are alike and not the same.
 //
-// The last line of its output is "missed 0, doubled 0, reordered 0, lost 0". When anything is wrong, the exit code is 1
-// and the first details go to standard error.
+// The last line of its output is "missed 0, doubled 0, reordered 0, lost 0"; it goes on to say so when the server was not
+// to be killed. When anything is wrong, the exit code is 1 and the first details go to standard error.
 package main
 
 import (
@@ -21,9 +22,9 @@ import (
 	"io"
 	"math/rand/v2"
 	"os"
-	"os/signal"
-	"syscall"
 	"time"
+
+	"github.com/pasttense/pasttense/bench/internal/program"
 )
 
 func main() {
@@ -31,13 +32,7 @@ func main() {
 		childMain()
 		return
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
-	stop()
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "torture:", err)
-		os.Exit(1)
-	}
+	program.Main("torture", run)
 }
 
 // flags are what the command line says.
@@ -47,6 +42,7 @@ type flags struct {
 	seed      uint64
 	killEvery time.Duration
 	fsync     bool
+	serverURL string // empty: a server of our own
 }
 
 func parseFlags(args []string, usage io.Writer) (flags, error) {
@@ -58,6 +54,9 @@ func parseFlags(args []string, usage io.Writer) (flags, error) {
 	set.Uint64Var(&f.seed, "seed", 0, "the seed of all chances; 0 is a new one")
 	set.DurationVar(&f.killEvery, "kill-every", 17*time.Second, "how long the server lives on average before it is killed")
 	set.BoolVar(&f.fsync, "fsync", false, "whether the server waits for the disk, which kill -9 makes no difference to")
+	set.StringVar(&f.serverURL, "server", "", "the `URL` of a server to use instead of one of its own, with room for 150 connections, "+
+		"as a role that may create databases; it makes its database beside the one that is named, drops it at the end, and does "+
+		"not kill the server, so that -kill-every and -fsync mean nothing")
 	if err := set.Parse(args); err != nil {
 		return flags{}, err
 	}
@@ -80,17 +79,9 @@ func parseFlags(args []string, usage io.Writer) (flags, error) {
 // run returns once everything that it started has ended and its directory is removed, whether it was interrupted or not.
 func run(ctx context.Context, args []string, out, progress io.Writer) (err error) {
 	f, err := parseFlags(args, progress)
-	if errors.Is(err, flag.ErrHelp) {
-		return nil
-	}
 	if err != nil {
 		return err
 	}
-	defer func() {
-		if err != nil && ctx.Err() != nil {
-			err = errors.New("interrupted") // rather than where
-		}
-	}()
 	fmt.Fprintf(out, "seed %d\n", f.seed)
 	t, err := newTorture(ctx, f, progress)
 	if err != nil {

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"sync"
@@ -12,6 +11,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/pasttense/pasttense/bench/internal/throwaway"
 	"github.com/pasttense/pasttense/eventstore"
 	"github.com/pasttense/pasttense/pgstore"
 )
@@ -57,7 +57,7 @@ type process struct {
 	stopReading          context.CancelFunc
 }
 
-// startProcess connects, however long that takes, and starts the writers and the subscribers. The caller stops them.
+// startProcess connects, also while the server recovers, and starts the writers and the subscribers. The caller stops them.
 func startProcess(ctx context.Context, a assignment, report reporter) (*process, error) {
 	p := &process{assignment: a, report: report, stop: make(chan struct{})}
 	if err := p.connect(ctx); err != nil {
@@ -89,17 +89,17 @@ func (p *process) connect(ctx context.Context) (err error) {
 
 // withRole names the connections after what they are for, by which the terminator counts them.
 func withRole(url, role string) string {
-	return fmt.Sprintf("%s&pool_max_conns=%d&application_name=%s", url, connections, role)
+	return throwaway.WithParameter(throwaway.WithPool(url, connections), "application_name", role)
 }
 
 func (p *process) open(ctx context.Context, url, role string) (*pgstore.Store, error) {
 	quiet := &pgstore.Options{Logger: slog.New(slog.DiscardHandler)}
-	for {
+	for deadline := time.Now().Add(patience); ; {
 		store, err := pgstore.Open(ctx, withRole(url, role), quiet)
 		if err == nil {
 			return store, nil
 		}
-		if classify(err) != connectionError || ctx.Err() != nil {
+		if classify(err) != connectionError || ctx.Err() != nil || time.Now().After(deadline) {
 			return nil, err
 		}
 		pause(ctx, retryPause)

@@ -6,11 +6,14 @@ import (
 	"io"
 	"math/rand/v2"
 	"net"
-	"net/url"
 	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/pasttense/pasttense/bench/internal/throwaway"
 )
 
 const (
@@ -24,8 +27,8 @@ const (
 // proxy stands between the appenders and the server, and cuts connections just after a request has passed. The server
 // goes on with what it was asked for, a commit perhaps, while the client knows nothing of it.
 type proxy struct {
-	listener net.Listener
-	server   string
+	listener        net.Listener
+	network, server string // for net.Dial
 
 	mu     sync.Mutex
 	links  []*link
@@ -42,7 +45,7 @@ type link struct {
 
 // startProxy returns a proxy for the server that a URL names. The caller closes it.
 func startProxy(ctx context.Context, serverURL string) (*proxy, error) {
-	server, err := url.Parse(serverURL)
+	server, err := pgconn.ParseConfig(serverURL)
 	if err != nil {
 		return nil, err
 	}
@@ -51,19 +54,15 @@ func startProxy(ctx context.Context, serverURL string) (*proxy, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &proxy{listener: listener, server: server.Host}
+	p := &proxy{listener: listener}
+	p.network, p.server = pgconn.NetworkAddress(server.Host, server.Port)
 	p.carrying.Go(p.accept)
 	return p, nil
 }
 
 // url returns a URL by which a server's database is reached through the proxy.
-func (p *proxy) url(serverURL string) (string, error) {
-	u, err := url.Parse(serverURL)
-	if err != nil {
-		return "", err
-	}
-	u.Host = p.listener.Addr().String()
-	return u.String(), nil
+func (p *proxy) url(serverURL string) string {
+	return throwaway.WithAddress(serverURL, p.listener.Addr().String())
 }
 
 func (p *proxy) accept() {
@@ -79,7 +78,7 @@ func (p *proxy) accept() {
 // carry carries a connection until one of its ends is closed, or it is cut.
 func (p *proxy) carry(client net.Conn) {
 	defer client.Close()
-	server, err := new(net.Dialer).Dial("tcp", p.server)
+	server, err := new(net.Dialer).Dial(p.network, p.server)
 	if err != nil {
 		return
 	}

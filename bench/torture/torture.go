@@ -50,7 +50,7 @@ func newTorture(ctx context.Context, f flags, progress io.Writer) (*torture, err
 	return t, nil
 }
 
-// prepare starts the server, and makes what the processes report to.
+// prepare starts the server unless it is given, and makes what the processes report to.
 func (t *torture) prepare(ctx context.Context) (err error) {
 	if t.directory, err = os.MkdirTemp("", "pasttense-torture-*"); err != nil {
 		return err
@@ -60,7 +60,7 @@ func (t *torture) prepare(ctx context.Context) (err error) {
 		settings = pgserver.Settings{}
 	}
 	settings["shared_buffers"], settings["max_wal_size"] = "256MB", "2GB"
-	if t.server, err = throwaway.Start(ctx, settings); err != nil {
+	if t.server, err = throwaway.Open(ctx, t.serverURL, settings); err != nil {
 		return err
 	}
 	if t.url, err = t.server.CreateStore(ctx, "torture"); err != nil {
@@ -96,12 +96,8 @@ func (t *torture) run(ctx context.Context) error {
 func (t *torture) start(ctx context.Context) (err error) {
 	t.begun = time.Now()
 	ours, _ := subscriptions()
-	through, err := t.proxy.url(t.url)
-	if err != nil {
-		return err
-	}
-	a := assignment{URL: t.url, AppendURL: through, Seed: t.seed, Writers: t.writers, Subscribers: ours}
-	t.killer = &serverKiller{server: t.server, every: t.killEvery, log: t.log}
+	a := assignment{URL: t.url, AppendURL: t.proxy.url(t.url), Seed: t.seed, Writers: t.writers, Subscribers: ours}
+	t.killer = &serverKiller{server: t.server.Local(), every: t.killEvery, log: t.log}
 	t.main, err = startProcess(ctx, a, func(r report) {
 		t.collector.add(r)
 		if len(r.Records) > 0 && r.Records[0].Outcome == acknowledged {

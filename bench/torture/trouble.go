@@ -9,7 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/pasttense/pasttense/bench/internal/throwaway"
+	"github.com/pasttense/pasttense/internal/pgtest/pgserver"
 )
 
 // sqlTerminate ends some connections, and says what they were for. A store's listener is known by its last statement.
@@ -82,8 +82,8 @@ type recovery struct {
 
 // serverKiller kills the server now and then, and starts it again.
 type serverKiller struct {
-	server *throwaway.Server
-	every  time.Duration // on average
+	server *pgserver.Server // nil: it is not ours to kill
+	every  time.Duration    // on average
 	rng    *rand.Rand
 	log    func(format string, args ...any)
 
@@ -105,6 +105,9 @@ func (k *serverKiller) acknowledged() {
 
 // run ends with stop, after a recovery that has begun.
 func (k *serverKiller) run(ctx, stop context.Context) error {
+	if k.server == nil {
+		return nil
+	}
 	for {
 		if !pause(stop, jitter(k.rng, k.every)) {
 			return nil
