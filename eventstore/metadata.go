@@ -63,6 +63,9 @@ func (m Metadata) withDefaults(defaults Metadata) Metadata {
 }
 
 func (m Metadata) validate() error {
+	if m.IsZero() {
+		return nil
+	}
 	for _, field := range [...]struct{ name, value string }{
 		{"CorrelationID", m.CorrelationID},
 		{"CausationID", m.CausationID},

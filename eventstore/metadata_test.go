@@ -43,6 +43,14 @@ func TestMetadataIsCopiedIntoTheContext(t *testing.T) {
 	assert.Equal(t, map[string]string{"k": "v"}, eventstore.MetadataFrom(ctx).Values)
 }
 
+// The map is the caller's, who may go on to fill it.
+func TestAnEmptyMapOfMetadataIsNotKept(t *testing.T) {
+	empty := eventstore.Metadata{Values: map[string]string{}}
+	prepared, err := eventstore.Prepare(t.Context(), one(func(e *eventstore.EventData) { e.Metadata = empty }))
+	require.NoError(t, err)
+	assert.Equal(t, eventstore.Metadata{}, prepared.Writes[0].Events[0].Metadata)
+}
+
 // Backends store the JSON form, so it must not change.
 func TestMetadataAsJSON(t *testing.T) {
 	metadata := eventstore.Metadata{

@@ -112,7 +112,11 @@ func (p *preparation) write(write *Write) error {
 
 // event completes a copy of the caller's event, all but the ID.
 func (p *preparation) event(event *EventData) error {
-	event.Metadata = event.Metadata.withDefaults(p.metadata)
+	if event.Metadata.IsZero() && p.metadata.IsZero() { // most have none, and need none of the copying
+		event.Metadata.Values = nil // which may be empty
+	} else {
+		event.Metadata = event.Metadata.withDefaults(p.metadata)
+	}
 	if err := p.count(event); err != nil {
 		return err
 	}
@@ -167,12 +171,6 @@ func (event *EventData) validate() error {
 	if event.SchemaVersion < 1 || event.SchemaVersion > math.MaxInt16 {
 		return fmt.Errorf("%w: SchemaVersion is %d, the range is 1 to %d", ErrInvalid, event.SchemaVersion, math.MaxInt16)
 	}
-	if err := validateName("ContentType", event.ContentType); err != nil {
-		return err
-	}
-	if n := len(event.ContentType); n > MaxContentTypeBytes {
-		return fmt.Errorf("%w: ContentType is %d bytes, the limit is %d", ErrInvalid, n, MaxContentTypeBytes)
-	}
 	if n := len(event.Data); n > MaxDataBytes {
 		return fmt.Errorf("%w: Data is %d bytes, the limit is %d", ErrInvalid, n, MaxDataBytes)
 	}
@@ -180,8 +178,20 @@ func (event *EventData) validate() error {
 		if err := validateJSON(event.Data); err != nil {
 			return err
 		}
+	} else if err := validateContentType(event.ContentType); err != nil {
+		return err
 	}
 	return event.Metadata.validate()
+}
+
+func validateContentType(contentType string) error {
+	if err := validateName("ContentType", contentType); err != nil {
+		return err
+	}
+	if n := len(contentType); n > MaxContentTypeBytes {
+		return fmt.Errorf("%w: ContentType is %d bytes, the limit is %d", ErrInvalid, n, MaxContentTypeBytes)
+	}
+	return nil
 }
 
 func validateType(eventType string) error {

@@ -75,7 +75,7 @@ func validateName(field, name string) error {
 		return fmt.Errorf("%w: %s is empty", ErrInvalid, field)
 	case !utf8.ValidString(name):
 		return fmt.Errorf("%w: %s %q is not valid UTF-8", ErrInvalid, field, name)
-	case strings.ContainsRune(name, 0):
+	case strings.IndexByte(name, 0) >= 0:
 		return fmt.Errorf("%w: %s %q contains NUL", ErrInvalid, field, name)
 	}
 	return nil

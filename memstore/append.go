@@ -32,7 +32,7 @@ func record(prepared eventstore.Prepared, now time.Time) []eventstore.RecordedEv
 			size += len(write.Events[i].Data)
 		}
 	}
-	now = now.UTC().Truncate(time.Microsecond)
+	now = time.UnixMicro(now.UnixMicro()).UTC()
 	data := make([]byte, 0, size)
 	records := make([]eventstore.RecordedEvent, 0, prepared.Events)
 	for _, write := range prepared.Writes {
@@ -72,10 +72,12 @@ func (s *Store) commit(
 			return first, err
 		}
 	}
-	if err := s.check(prepared.Writes); err != nil {
+	var one [1]*stream // most appends have one write, and need no memory for this
+	streams, err := s.check(prepared.Writes, one[:0])
+	if err != nil {
 		return eventstore.AppendResult{}, err
 	}
-	result := s.write(prepared, records)
+	result := s.write(prepared, streams, records)
 	if len(records) > 0 {
 		s.wake()
 	}
@@ -99,31 +101,35 @@ func (s *Store) find(prepared eventstore.Prepared) []eventstore.RecordedEvent {
 	return found
 }
 
-// check returns a conflict for the first write whose stream is not as it expects.
-func (s *Store) check(writes []eventstore.Write) error {
+// check returns the streams of the writes, appended to a slice: nil for one that is not there. It returns a conflict for
+// the first that is not as its write expects.
+func (s *Store) check(writes []eventstore.Write, streams []*stream) ([]*stream, error) {
 	for i := range writes {
 		write := &writes[i]
-		actual := eventstore.Version(0)
-		if to := s.streams[write.Stream]; to != nil {
+		to, actual := s.streams[write.Stream], eventstore.Version(0)
+		if to != nil {
 			actual = eventstore.Version(len(to.events))
 		}
 		if !write.Expected.Allows(actual) {
-			return &eventstore.ConflictError{Stream: write.Stream, Expected: write.Expected, Actual: actual}
+			return nil, &eventstore.ConflictError{Stream: write.Stream, Expected: write.Expected, Actual: actual}
 		}
+		streams = append(streams, to)
 	}
-	return nil
+	return streams, nil
 }
 
-// write gives the records their versions and positions and adds them to their streams and to the log.
-func (s *Store) write(prepared eventstore.Prepared, records []eventstore.RecordedEvent) eventstore.AppendResult {
+// write gives the records their versions and positions and adds them to their streams, which check has found, and to
+// the log.
+func (s *Store) write(
+	prepared eventstore.Prepared, streams []*stream, records []eventstore.RecordedEvent,
+) eventstore.AppendResult {
 	writes := prepared.Writes
 	result := eventstore.AppendResult{Writes: make([]eventstore.WriteResult, len(writes))}
-	for i := range writes {
+	for i, to := range streams {
 		count := len(writes[i].Events)
 		if count == 0 {
 			continue
 		}
-		to := s.streams[writes[i].Stream]
 		if to == nil {
 			to = &stream{}
 			s.streams[writes[i].Stream] = to

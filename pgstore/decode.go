@@ -22,22 +22,25 @@ import (
 type decoder struct {
 	checked  bool
 	isBinary bool
-	last     eventstore.RecordedEvent
+	last     *eventstore.RecordedEvent
 	metadata []byte // what last.Metadata was made of
 	data     arena
 }
 
-// event is a [pgx.RowToFunc].
-func (d *decoder) event(row pgx.CollectableRow) (eventstore.RecordedEvent, error) {
+func newDecoder() decoder { return decoder{last: &eventstore.RecordedEvent{}} }
+
+// event sets an event, which is zero, to what a row says. It must stay as it is until the next event is made.
+func (d *decoder) event(row pgx.CollectableRow, event *eventstore.RecordedEvent) (err error) {
 	if !d.checked {
 		d.checked, d.isBinary = true, areBinary(row.FieldDescriptions())
 	}
 	if d.isBinary {
 		if values := row.RawValues(); haveSizes(values) {
-			return d.decode(values)
+			return d.decode(values, event)
 		}
 	}
-	return scanEvent(row)
+	*event, err = scanEvent(row)
+	return err
 }
 
 // eventTypes are the types of eventColumns.
@@ -67,20 +70,17 @@ func haveSizes(values [][]byte) bool {
 		len(values[4]) == 2 && values[5] != nil && values[6] != nil && values[7] != nil && values[8] != nil
 }
 
-func (d *decoder) decode(values [][]byte) (eventstore.RecordedEvent, error) {
-	event := eventstore.RecordedEvent{
-		Position:   eventstore.Position(bigint(values[0])),
-		Version:    eventstore.Version(bigint(values[1])),
-		RecordedAt: timestamp(values[2]),
-		ID:         uuid.UUID(values[3]),
-		Stream: eventstore.StreamID{
-			Category: reuse(d.last.Stream.Category, values[5]),
-			Key:      reuse(d.last.Stream.Key, values[6]),
-		},
-		Type:          reuse(d.last.Type, values[7]),
-		SchemaVersion: int(int16(binary.BigEndian.Uint16(values[4]))),
-		ContentType:   reuse(d.last.ContentType, values[8]),
-	}
+func (d *decoder) decode(values [][]byte, event *eventstore.RecordedEvent) (err error) {
+	last := d.last
+	event.Position = eventstore.Position(bigint(values[0]))
+	event.Version = eventstore.Version(bigint(values[1]))
+	event.RecordedAt = timestamp(values[2])
+	event.ID = uuid.UUID(values[3])
+	event.SchemaVersion = int(int16(binary.BigEndian.Uint16(values[4])))
+	event.Stream.Category = reuse(last.Stream.Category, values[5])
+	event.Stream.Key = reuse(last.Stream.Key, values[6])
+	event.Type = reuse(last.Type, values[7])
+	event.ContentType = reuse(last.ContentType, values[8])
 	switch {
 	case values[10] != nil:
 		event.Data = d.data.keep(values[10])
@@ -88,15 +88,15 @@ func (d *decoder) decode(values [][]byte) (eventstore.RecordedEvent, error) {
 		event.Data = d.data.keep(values[9])
 	}
 	if bytes.Equal(values[11], d.metadata) {
-		event.Metadata = d.last.Metadata
+		event.Metadata = last.Metadata
 	} else {
-		if err := decodeMetadata(values[11], &event); err != nil {
-			return eventstore.RecordedEvent{}, err
+		if event.Metadata, err = decodeMetadata(values[11], event.Position); err != nil {
+			return err
 		}
 		d.metadata = append(d.metadata[:0], values[11]...)
 	}
 	d.last = event
-	return event, nil
+	return nil
 }
 
 // reuse returns raw as a string: last, if that is the same.

@@ -38,21 +38,23 @@ func scanEvent(row pgx.CollectableRow) (eventstore.RecordedEvent, error) {
 	if binaryData != nil {
 		event.Data = binaryData
 	}
-	if err := decodeMetadata(metadata, &event); err != nil {
+	event.Metadata, err = decodeMetadata(metadata, event.Position)
+	if err != nil {
 		return eventstore.RecordedEvent{}, err
 	}
 	return event, nil
 }
 
-// decodeMetadata sets an event's metadata to what was stored, which is zero for NULL.
-func decodeMetadata(stored []byte, event *eventstore.RecordedEvent) error {
+// decodeMetadata returns what was stored of the event at a position, which is zero for NULL.
+func decodeMetadata(stored []byte, position eventstore.Position) (eventstore.Metadata, error) {
 	if len(stored) == 0 { // NULL
-		return nil
+		return eventstore.Metadata{}, nil
 	}
-	if err := json.Unmarshal(stored, &event.Metadata); err != nil {
-		return fmt.Errorf("metadata of event at position %d: %w", event.Position, err)
+	var metadata eventstore.Metadata
+	if err := json.Unmarshal(stored, &metadata); err != nil {
+		return eventstore.Metadata{}, fmt.Errorf("metadata of event at position %d: %w", position, err)
 	}
-	return nil
+	return metadata, nil
 }
 
 // encodeMetadata returns metadata as JSON, and nil for metadata that says nothing.

@@ -14,7 +14,7 @@ import (
 const (
 	firstPageEvents = 128
 	maxPageEvents   = 1000
-	maxReadEvents   = 4000
+	maxReadEvents   = 8000
 	maxPageBytes    = 4 << 20
 )
 
@@ -38,13 +38,12 @@ func collectPage(rows pgx.Rows, limit int, into []eventstore.RecordedEvent) (pag
 	if cap(into) < limit && limit > firstPageEvents { // the page before was full, so this one is likely to be
 		page.events = make([]eventstore.RecordedEvent, 0, limit)
 	}
-	decoder := decoder{}
+	decoder := newDecoder()
 	for page.bytes < maxPageBytes && rows.Next() {
-		event, err := decoder.event(rows)
-		if err != nil {
+		page.events = append(page.events, eventstore.RecordedEvent{})
+		if err := decoder.event(rows, &page.events[len(page.events)-1]); err != nil {
 			return page, err
 		}
-		page.events = append(page.events, event)
 		for _, value := range rows.RawValues() {
 			page.bytes += len(value)
 		}

@@ -70,7 +70,7 @@ func TestPagerGoesByWhatCame(t *testing.T) {
 	t.Parallel()
 	type came struct{ events, bytes, next int }
 	for name, pages := range map[string][]came{
-		"small events":              {{128, 40_000, 512}, {512, 200_000, 2048}, {2048, 800_000, 4000}, {4000, 1 << 20, 4000}},
+		"small events":              {{128, 40_000, 512}, {512, 200_000, 2048}, {2048, 800_000, 8000}, {8000, 1 << 20, 8000}},
 		"a scan that found little":  {{0, 0, 128}, {3, 900, 128}},
 		"large events, then small":  {{4, maxPageBytes, 4}, {4, 1000, 16}},
 		"an event larger than that": {{1, 2 * maxPageBytes, 1}},
