@@ -160,8 +160,6 @@ func (a *attempt) transact(ctx context.Context, conn *pgx.Conn, in *insert) erro
 		}
 		in.queue(batch, a.store.sql)
 		batch.Queue(sqlCommit)
-	case in.isLone():
-		in.queueOne(batch, a.store.sql, milliseconds(a.lockTimeout))
 	default:
 		in.queueAlone(batch, a.store.sql, milliseconds(a.lockTimeout))
 	}

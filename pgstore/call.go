@@ -9,7 +9,7 @@ import (
 // call is an append on its way through the queue. It keeps nothing of its caller's, who may be gone before it is done.
 type call struct {
 	prepared eventstore.Prepared // without the data
-	payloads [][]payload         // of the events of each write
+	payloads []payload           // of the events of all writes
 	bytes    int
 	answers  chan answer // gets one
 
@@ -27,9 +27,18 @@ type call struct {
 
 // payload is what an event carries, as it is sent.
 type payload struct {
-	data       *string // nil for what is not JSON
-	dataBinary []byte  // nil for JSON
+	json       string
+	isJSON     bool
+	dataBinary []byte // nil for JSON
 	metadata   *string
+}
+
+// data returns what goes into the column of JSON data, nil for what is not JSON.
+func (p *payload) data() *string {
+	if !p.isJSON {
+		return nil
+	}
+	return &p.json
 }
 
 // answer is what the caller of Append is told.
@@ -39,17 +48,16 @@ type answer struct {
 }
 
 func newCall(prepared eventstore.Prepared) (*call, error) {
-	c := &call{prepared: prepared, payloads: make([][]payload, len(prepared.Writes)), answers: make(chan answer, 1)}
-	for i, write := range prepared.Writes {
+	c := &call{prepared: prepared, payloads: make([]payload, 0, prepared.Events), answers: make(chan answer, 1)}
+	for _, write := range prepared.Writes {
 		c.rows += max(1, len(write.Events)) // a check is looked for, and reserved, too
-		c.payloads[i] = make([]payload, len(write.Events))
-		for j := range write.Events {
-			event := &write.Events[j]
+		for i := range write.Events {
+			event := &write.Events[i]
 			payload, err := newPayload(event)
 			if err != nil {
 				return nil, err
 			}
-			c.payloads[i][j] = payload
+			c.payloads = append(c.payloads, payload)
 			c.bytes += len(event.Data) + len(payload.metadataText())
 			event.Data = nil
 		}
@@ -59,8 +67,7 @@ func newCall(prepared eventstore.Prepared) (*call, error) {
 
 func newPayload(event *eventstore.EventData) (p payload, err error) {
 	if event.ContentType == eventstore.ContentTypeJSON {
-		text := string(event.Data)
-		p.data = &text
+		p.json, p.isJSON = string(event.Data), true
 	} else {
 		p.dataBinary = append([]byte{}, event.Data...)
 	}
@@ -72,27 +79,29 @@ func newPayload(event *eventstore.EventData) (p payload, err error) {
 func (c *call) original() eventstore.Prepared {
 	original := c.prepared
 	original.Writes = make([]eventstore.Write, len(c.prepared.Writes))
+	payloads := c.payloads
 	for i, write := range c.prepared.Writes {
 		original.Writes[i] = write
 		original.Writes[i].Events = make([]eventstore.EventData, len(write.Events))
 		for j, event := range write.Events {
-			event.Data = c.payloads[i][j].bytes()
+			event.Data = payloads[j].bytes()
 			original.Writes[i].Events[j] = event
 		}
+		payloads = payloads[len(write.Events):]
 	}
 	return original
 }
 
-func (p payload) metadataText() string {
+func (p *payload) metadataText() string {
 	if p.metadata == nil {
 		return ""
 	}
 	return *p.metadata
 }
 
-func (p payload) bytes() []byte {
-	if p.data != nil {
-		return []byte(*p.data)
+func (p *payload) bytes() []byte {
+	if p.isJSON {
+		return []byte(p.json)
 	}
 	return bytes.Clone(p.dataBinary)
 }

@@ -3,31 +3,44 @@ package pgstore
 import (
 	"encoding/binary"
 	"fmt"
+	"slices"
 
 	"github.com/jackc/pgx/v5/pgtype"
 )
 
-// encodeParameters encodes arguments in binary format, all in one buffer. NULL is nil.
-func encodeParameters(arguments []any) ([][]byte, error) {
+// parameters are encoded arguments of statements, in binary format, in one buffer.
+type parameters struct {
+	values [][]byte // nil is NULL
+	buffer []byte
+}
+
+// encode adds the arguments of a statement, and returns them encoded.
+func (p *parameters) encode(arguments []any) ([][]byte, error) {
 	size := 0
 	for _, argument := range arguments {
 		size += parameterSize(argument)
 	}
-	buffer := make([]byte, 0, size)
-	parameters := make([][]byte, len(arguments))
+	p.buffer = slices.Grow(p.buffer, size)
+	first := len(p.values)
 	for i, argument := range arguments {
-		start := len(buffer)
-		encoded, known := appendParameter(buffer, argument)
+		encoded, known := appendParameter(p.buffer, argument)
 		if !known {
 			return nil, fmt.Errorf("cannot encode argument %d, a %T", i+1, argument)
 		}
 		if encoded == nil {
+			p.values = append(p.values, nil)
 			continue
 		}
-		buffer = encoded
-		parameters[i] = buffer[start:]
+		p.values = append(p.values, encoded[len(p.buffer):])
+		p.buffer = encoded
 	}
-	return parameters, nil
+	return p.values[first:], nil
+}
+
+// size returns how many bytes the parameters take in messages.
+func (p *parameters) size() int {
+	const length = 4
+	return len(p.buffer) + length*len(p.values)
 }
 
 // parameterSize returns about how many bytes an argument takes, and no fewer.

@@ -43,7 +43,7 @@ func TestParametersAreEncodedAsPgxReadsThem(t *testing.T) {
 		{pgtype.Int8ArrayOID, []int64{-1, 1 << 60}},
 		{pgtype.UUIDArrayOID, []pgtype.UUID{id, {Bytes: uuid.New(), Valid: true}}},
 	} {
-		encoded, err := encodeParameters([]any{"before", parameter.value, "after"})
+		encoded, err := new(parameters).encode([]any{"before", parameter.value, "after"})
 		require.NoError(t, err)
 		assert.Equal(t, "before", string(encoded[0]))
 		assert.Equal(t, "after", string(encoded[2]))
@@ -55,6 +55,6 @@ func TestParametersAreEncodedAsPgxReadsThem(t *testing.T) {
 
 func TestUnknownParametersAreRefused(t *testing.T) {
 	t.Parallel()
-	_, err := encodeParameters([]any{3.5})
+	_, err := new(parameters).encode([]any{3.5})
 	require.ErrorContains(t, err, "float64")
 }

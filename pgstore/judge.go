@@ -33,8 +33,9 @@ func (a *plannedAppend) judge(in *insert) (answer answer, decided bool) {
 	case a.group(in).failed:
 		return a.judgeAlone(in)
 	case a.verdict == refused:
-		found := in.states[a.refused.stream.place].version
-		answer.err = conflict(a.call.prepared.Writes[a.write], found+a.refused.before)
+		by := len(a.writes) - 1
+		found := in.states[a.writes[by].stream.place].version
+		answer.err = conflict(a.call.prepared.Writes[by], found+a.writes[by].before)
 		return answer, true
 	}
 	answer.result.Writes = make([]eventstore.WriteResult, len(a.writes))
@@ -81,7 +82,7 @@ func conflict(write eventstore.Write, actual eventstore.Version) error {
 // group returns how the insert found the group of streams that decides on the append.
 func (a *plannedAppend) group(in *insert) streamState {
 	if a.verdict == refused {
-		return in.states[a.refused.stream.place]
+		return in.states[a.writes[len(a.writes)-1].stream.place]
 	}
 	return in.states[a.writes[0].stream.place]
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -17,24 +18,9 @@ func sendLean(ctx context.Context, conn *pgx.Conn, batch *pgx.Batch) error {
 	if !sessionOf(conn).prepares {
 		return conn.SendBatch(ctx, batch).Close()
 	}
-	requests := make([]leanRequest, len(batch.QueuedQueries))
-	for i, query := range batch.QueuedQueries {
-		statement, err := conn.Prepare(ctx, query.SQL, query.SQL)
-		if err != nil {
-			return &notSentError{err}
-		}
-		parameters, err := encodeParameters(query.Arguments)
-		if err != nil {
-			return &notSentError{err}
-		}
-		requests[i] = leanRequest{statement, parameters}
-	}
-	pipeline := conn.PgConn().StartPipeline(ctx)
-	for _, request := range requests {
-		pipeline.SendQueryStatement(request.statement, request.parameters, binaryFormat, binaryFormat)
-	}
-	if err := pipeline.Sync(); err != nil {
-		return errors.Join(err, pipeline.Close())
+	pipeline, err := startLean(ctx, conn, batch)
+	if err != nil {
+		return err
 	}
 	results := &leanResults{pipeline: pipeline, types: conn.TypeMap()}
 	for _, query := range batch.QueuedQueries {
@@ -46,9 +32,67 @@ func sendLean(ctx context.Context, conn *pgx.Conn, batch *pgx.Batch) error {
 	return pipeline.Close()
 }
 
+// startLean sends the statements of a batch.
+func startLean(ctx context.Context, conn *pgx.Conn, batch *pgx.Batch) (*pgconn.Pipeline, error) {
+	buffers := sessionOf(conn).buffers
+	buffers.reset()
+	requests := make([]leanRequest, len(batch.QueuedQueries))
+	for i, query := range batch.QueuedQueries {
+		statement, err := conn.Prepare(ctx, query.SQL, query.SQL)
+		if err != nil {
+			return nil, &notSentError{err}
+		}
+		parameters, err := buffers.parameters.encode(query.Arguments)
+		if err != nil {
+			return nil, &notSentError{err}
+		}
+		requests[i] = leanRequest{statement, parameters}
+	}
+	pipeline := conn.PgConn().StartPipeline(ctx)
+	conn.PgConn().Frontend().Send(buffers) // sees to it that there is room
+	for _, request := range requests {
+		pipeline.SendQueryStatement(request.statement, request.parameters, binaryFormat, binaryFormat)
+	}
+	if err := pipeline.Sync(); err != nil {
+		return nil, errors.Join(err, pipeline.Close())
+	}
+	return pipeline, nil
+}
+
 type leanRequest struct {
 	statement  *pgconn.StatementDescription
 	parameters [][]byte
+}
+
+// leanBuffers are what a connection's batches are encoded into, one after the other. They belong to the connection for
+// good: pgx may go on to use the one that it was given.
+type leanBuffers struct {
+	parameters parameters
+	messages   []byte
+}
+
+// maxKeptBuffer is how many bytes a connection keeps for the next batch. Few batches need more.
+const maxKeptBuffer = maxBatchBytes
+
+func (b *leanBuffers) reset() {
+	if cap(b.parameters.buffer)+cap(b.messages) > 2*maxKeptBuffer {
+		*b = leanBuffers{}
+	}
+	b.parameters = parameters{b.parameters.values[:0], b.parameters.buffer[:0]}
+}
+
+// Frontend implements [pgproto3.FrontendMessage].
+func (*leanBuffers) Frontend() {}
+
+// Decode implements [pgproto3.Message]. It is for servers.
+func (*leanBuffers) Decode([]byte) error { return errors.ErrUnsupported }
+
+// Encode adds nothing to the messages that wait to be written, but gives those that follow room: pgx grows its buffer
+// from next to nothing each time.
+func (b *leanBuffers) Encode(waiting []byte) ([]byte, error) {
+	const further = 1024 // what there is in messages beside parameters
+	b.messages = slices.Grow(append(b.messages[:0], waiting...), b.parameters.size()+further)
+	return b.messages, nil
 }
 
 // notSentError is an error from before anything was sent that could commit.

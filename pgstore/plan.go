@@ -17,6 +17,10 @@ type plan struct {
 	streams []*plannedStream // sorted, so that no two batches can wait for each other
 	appends []*plannedAppend
 	events  int
+
+	// What the plan consists of is allocated at once: it is many small things.
+	spareStreams []plannedStream
+	spareWrites  []plannedWrite
 }
 
 // plannedStream is a stream in a batch.
@@ -25,37 +29,36 @@ type plannedStream struct {
 	requires eventstore.ExpectedVersion // how the batch must find it
 	written  eventstore.Version         // how many events the batch adds to it
 	checked  bool                       // some append requires it to be at a certain version
-	writes   []plannedWrite             // in order
-	givenIDs map[uuid.UUID]struct{}     // that the events have
-	place    int                        // in the plan's streams, from 0
+	first    *plannedWrite              // of those that add events, in order
+	last     *plannedWrite
+	givenIDs map[uuid.UUID]struct{} // that the events have
+	place    int                    // in the plan's streams, from 0
+	sent     int                    // its place among those that the statement is told of, from 1; 0 when it is not
 
 	// believedNew says that the stream is not looked for, as the unique constraint would tell if it were there. That would
 	// fail the whole batch, so appends that have failed once are not believed again.
 	believedNew bool
 
-	group *plannedStream // towards the one that stands for the group
+	group     *plannedStream // towards the one that stands for the group
+	lookedFor bool           // of the one that stands for the group: some stream of it is looked for, or some event
 }
 
+// plannedWrite is a write of an append to a stream of the plan.
 type plannedWrite struct {
+	stream   *plannedStream
+	requires eventstore.ExpectedVersion // how the batch must find the stream
 	events   []eventstore.EventData
 	payloads []payload
 	before   eventstore.Version // how many events the batch has added to the stream before
 	number   int                // of the first event in the batch, from 1
+	next     *plannedWrite      // of the stream
 }
 
 // plannedAppend is an append in a batch.
 type plannedAppend struct {
 	call    *call
 	verdict verdict
-	writes  []placedWrite // of an accepted append
-	refused placedWrite   // what refuses it, if the batch finds the streams as it requires
-	write   int           // which of its writes that concerns
-}
-
-// placedWrite says where a write of an append is found in the plan.
-type placedWrite struct {
-	stream *plannedStream
-	plannedWrite
+	writes  []plannedWrite // up to that which refuses or postpones the append
 }
 
 type verdict int
@@ -68,10 +71,11 @@ const (
 
 // newPlan plans a batch.
 func newPlan(calls []*call) *plan {
-	p := &plan{}
-	streams := make(map[eventstore.StreamID]*plannedStream, len(calls))
-	for _, c := range calls {
-		p.appends = append(p.appends, p.add(streams, c))
+	p := allocatePlan(calls)
+	streams := make(map[eventstore.StreamID]*plannedStream, len(p.spareStreams))
+	for i, c := range calls {
+		p.appends[i].call = c
+		p.add(streams, p.appends[i])
 	}
 	slices.SortFunc(p.streams, func(a, b *plannedStream) int {
 		return cmp.Or(cmp.Compare(a.id.Category, b.id.Category), cmp.Compare(a.id.Key, b.id.Key))
@@ -80,64 +84,102 @@ func newPlan(calls []*call) *plan {
 	for i, stream := range p.streams {
 		stream.place = i
 		stream.believedNew = trusting && stream.requires == eventstore.NoStream && stream.written > 0
+		root := stream.root()
+		root.lookedFor = root.lookedFor || !stream.believedNew || len(stream.givenIDs) > 0
 	}
 	return p
 }
 
-func (p *plan) add(streams map[eventstore.StreamID]*plannedStream, c *call) *plannedAppend {
-	a := &plannedAppend{call: c}
-	requirements := make([]eventstore.ExpectedVersion, len(c.prepared.Writes))
-	for i, write := range c.prepared.Writes {
+func allocatePlan(calls []*call) *plan {
+	writes := 0
+	for _, c := range calls {
+		writes += len(c.prepared.Writes)
+	}
+	p := &plan{
+		streams:      make([]*plannedStream, 0, writes),
+		appends:      make([]*plannedAppend, len(calls)),
+		spareStreams: make([]plannedStream, writes),
+		spareWrites:  make([]plannedWrite, writes),
+	}
+	appends := make([]plannedAppend, len(calls))
+	for i := range appends {
+		p.appends[i] = &appends[i]
+	}
+	return p
+}
+
+func (p *plan) add(streams map[eventstore.StreamID]*plannedStream, a *plannedAppend) {
+	payloads := a.call.payloads
+	writes := p.newWrites(len(a.call.prepared.Writes))
+	for i, write := range a.call.prepared.Writes {
 		stream := streams[write.Stream]
 		if stream == nil {
-			stream = &plannedStream{id: write.Stream, requires: eventstore.AnyVersion}
-			stream.group = stream
+			stream = p.newStream(write.Stream)
 			streams[write.Stream] = stream
-			p.streams = append(p.streams, stream)
-		}
-		placed := placedWrite{stream, plannedWrite{events: write.Events, payloads: c.payloads[i], before: stream.written}}
-		a.writes = append(a.writes, placed)
-		if stream.has(write.Events) {
-			a.verdict = postponed
-			return a
 		}
 		required, met := stream.required(write.Expected)
-		if !met {
-			a.refuse(i, placed)
-			return a
+		writes[i] = plannedWrite{
+			stream: stream, requires: required, events: write.Events, payloads: payloads, before: stream.written,
 		}
-		requirements[i] = required
+		payloads = payloads[len(write.Events):]
+		a.writes = writes[:i+1]
+		if stream.has(write.Events) {
+			a.verdict = postponed
+			return
+		}
+		if !met {
+			a.refuse()
+			return
+		}
 	}
 	for i := range a.writes {
-		p.write(a, i, requirements[i])
+		p.write(a, i)
 	}
-	return a
+}
+
+func (p *plan) newStream(id eventstore.StreamID) *plannedStream {
+	stream := &p.spareStreams[len(p.streams)]
+	*stream = plannedStream{id: id, requires: eventstore.AnyVersion, group: stream}
+	p.streams = append(p.streams, stream)
+	return stream
+}
+
+func (p *plan) newWrites(n int) []plannedWrite {
+	writes := p.spareWrites[:n:n]
+	p.spareWrites = p.spareWrites[n:]
+	return writes
 }
 
 // refuse does not judge an append with given IDs: it may repeat one that was made before, whatever the version is now.
-func (a *plannedAppend) refuse(write int, by placedWrite) {
-	a.verdict, a.write, a.refused = refused, write, by
+func (a *plannedAppend) refuse() {
+	a.verdict = refused
 	if a.call.prepared.GivenIDs {
 		a.verdict = postponed
 	}
 }
 
 // write adds an accepted append's write.
-func (p *plan) write(a *plannedAppend, i int, requires eventstore.ExpectedVersion) {
-	stream, write := a.writes[i].stream, a.call.prepared.Writes[i]
-	stream.requires = requires
+func (p *plan) write(a *plannedAppend, i int) {
+	write, expected := &a.writes[i], a.call.prepared.Writes[i].Expected
+	stream := write.stream
+	stream.requires = write.requires
 	stream.join(a.writes[0].stream)
-	if len(write.Events) == 0 {
-		_, exact := write.Expected.Exact()
+	if len(write.events) == 0 {
+		_, exact := expected.Exact()
 		stream.checked = stream.checked || exact
 		return
 	}
-	a.writes[i].number = p.events + 1
-	p.events += len(write.Events)
-	stream.written += eventstore.Version(len(write.Events))
-	stream.writes = append(stream.writes, a.writes[i].plannedWrite)
+	write.number = p.events + 1
+	p.events += len(write.events)
+	stream.written += eventstore.Version(len(write.events))
+	if stream.last == nil {
+		stream.first = write
+	} else {
+		stream.last.next = write
+	}
+	stream.last = write
 	if a.call.prepared.GivenIDs {
-		stream.giveIDs(write.Events)
+		stream.giveIDs(write.events)
 	}
 }
 

@@ -161,7 +161,7 @@ func (m *model) insert(p *plan) (*insert, error) {
 			}
 			state.version = 0
 		}
-		in.states = append(in.states, state)
+		in.states[stream.place] = state
 	}
 	return in, nil
 }

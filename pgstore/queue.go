@@ -2,6 +2,7 @@ package pgstore
 
 import (
 	"context"
+	"iter"
 	"slices"
 	"sync"
 
@@ -21,8 +22,7 @@ const maxPassed = 8
 
 // batch is a number of calls that share a transaction.
 type batch struct {
-	calls   []*call
-	streams []eventstore.StreamID // which they name
+	calls []*call
 
 	// ctx ends when all of the callers have gone.
 	ctx    context.Context
@@ -31,6 +31,19 @@ type batch struct {
 	// These belong to the queue's mutex.
 	callers int  // that wait
 	alone   bool // a lane has it, with a call that goes alone
+}
+
+// streams are those that the calls name, some of them more than once.
+func (b *batch) streams() iter.Seq[eventstore.StreamID] {
+	return func(yield func(eventstore.StreamID) bool) {
+		for _, c := range b.calls {
+			for _, write := range c.prepared.Writes {
+				if !yield(write.Stream) {
+					return
+				}
+			}
+		}
+	}
 }
 
 // queue holds the appends that wait for a lane. A lane takes all that it can as a batch, and commits it; what comes
@@ -46,10 +59,10 @@ type queue struct {
 
 	mu      sync.Mutex
 	waiting []*call
-	lanes   int                           // running
-	alone   int                           // lanes with a call that goes alone
-	held    map[eventstore.StreamID]*hold // the streams in batches
-	running sync.WaitGroup                // goroutines that have a batch or look for one
+	lanes   int                          // running
+	alone   int                          // lanes with a call that goes alone
+	held    map[eventstore.StreamID]hold // the streams in batches
+	running sync.WaitGroup               // goroutines that have a batch or look for one
 }
 
 // hold is a stream in a batch.
@@ -63,7 +76,7 @@ func newQueue(maxLanes, maxCalls int, runLane func()) *queue {
 		maxLanes: maxLanes,
 		slots:    make(chan struct{}, maxCalls),
 		runLane:  runLane,
-		held:     make(map[eventstore.StreamID]*hold),
+		held:     make(map[eventstore.StreamID]hold),
 	}
 }
 
@@ -123,6 +136,7 @@ func (q *queue) take() (taken []*call) {
 			}
 			c.passed++
 			hold.parked = append(hold.parked, c)
+			q.held[stream] = hold
 			continue
 		}
 		if c.alone && q.alone > 0 { // the other lanes are for those that need not go alone
@@ -157,10 +171,7 @@ func (q *queue) newBatch(calls []*call) *batch {
 	for _, c := range calls {
 		c.batch = b
 		for _, write := range c.prepared.Writes {
-			if _, held := q.held[write.Stream]; !held {
-				q.held[write.Stream] = &hold{}
-				b.streams = append(b.streams, write.Stream)
-			}
+			q.held[write.Stream] = hold{}
 		}
 	}
 	return b
@@ -170,7 +181,7 @@ func (q *queue) newBatch(calls []*call) *batch {
 func (q *queue) send(b *batch) []*call {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	var calls []*call
+	calls := make([]*call, 0, len(b.calls))
 	for _, c := range b.calls {
 		if !c.left {
 			c.sent = true
@@ -198,8 +209,10 @@ func (q *queue) holdOn(b *batch) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.leaveLane(b)
-	for _, stream := range b.streams {
-		q.held[stream].long = true
+	for stream := range b.streams() {
+		hold := q.held[stream]
+		hold.long = true
+		q.held[stream] = hold
 	}
 	q.startLane()
 }
@@ -229,7 +242,7 @@ func (q *queue) finish(b *batch, undecided []*call) {
 			front = append(front, c)
 		}
 	}
-	for _, stream := range b.streams {
+	for stream := range b.streams() {
 		front = append(front, q.held[stream].parked...)
 		delete(q.held, stream)
 	}
@@ -274,6 +287,7 @@ func (q *queue) remove(c *call) {
 	for _, write := range c.prepared.Writes {
 		if hold, held := q.held[write.Stream]; held {
 			hold.parked = slices.DeleteFunc(hold.parked, is)
+			q.held[write.Stream] = hold
 		}
 	}
 }

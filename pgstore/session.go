@@ -38,13 +38,15 @@ type session struct {
 
 	// prepares says that statements are to be prepared. A pooler may not know of that.
 	prepares bool
+
+	buffers *leanBuffers // which sendLean uses again and again
 }
 
 const sessionKey = "pasttense.session"
 
 // meetSession is the pool's hook for new connections.
 func meetSession(ctx context.Context, conn *pgx.Conn) error {
-	var s session
+	s := session{buffers: new(leanBuffers)}
 	var visible bool
 	// The simple protocol leaves nothing prepared behind, which a pooler would hand to somebody else.
 	err := conn.QueryRow(ctx, sqlSession, pgx.QueryExecModeSimpleProtocol).

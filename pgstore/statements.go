@@ -9,7 +9,8 @@ import (
 // constant that it is made of.
 type statements struct {
 	announce, lockOnce, lastDrawn, lockKeys, heads, inFlightAppends string
-	insert, insertInside, insertOne, release, givenIDs, ownIDs      string
+	insert, insertInside, insertNew, insertOne, insertOneNew        string
+	release, givenIDs, ownIDs                                       string
 	inFlight                                                        string
 	readForwards, readBackwards, readAll, head, positions           string
 	readSome, scanned                                               string
@@ -40,7 +41,9 @@ func newStatements(schema string, sequence uint32) statements {
 		ownIDs:          fill(sqlOwnIDs),
 		insert:          fill(timeout(sqlInsert, 21)),
 		insertInside:    fill(sqlInsertInside),
+		insertNew:       fill(timeout(sqlInsertNew, 14)),
 		insertOne:       fill(timeout(sqlInsertOne, 11)),
+		insertOneNew:    fill(timeout(sqlInsertOneNew, 10)),
 		release:         fill(sqlRelease),
 		inFlight:        fill(sqlInFlight),
 		readForwards:    fill(sqlReadForwards),
