@@ -1,42 +1,49 @@
 package eventstore
 
 import (
-	"context"
 	"fmt"
+	"strconv"
 	"time"
 )
 
-// Checkpoint is how far a consumer has come, and whether it goes on.
-type Checkpoint struct {
-	// Consumer is the consumer's name.
-	Consumer string
-	// Position is the last one that the consumer has handled; everything at or below it is handled too.
-	Position Position
-	// Paused says that the consumer met an event that it could not handle, and waits to be resumed.
-	Paused bool
-	// Reason is the error it paused with, empty when it is not paused.
-	Reason string
-	// UpdatedAt is when the checkpoint was changed last, zero for a consumer that never had one.
-	UpdatedAt time.Time
+// ConsumerID names a consumer: what reads the events of a store and keeps checkpoints. It is a projection or a process
+// manager.
+type ConsumerID struct {
+	Name string
+	// Version tells apart the versions of a projection's read model, which may be kept side by side. It counts from 1,
+	// and other consumers have no other. Where a consumer is only read, 0 means the version that is live.
+	Version int
 }
 
-// Checkpoints keeps the checkpoints of consumers. Its methods are safe for concurrent use, from several processes.
-type Checkpoints interface {
-	// Checkpoint returns a consumer's checkpoint as it was committed last, with position 0 for a consumer that has none
-	// yet.
-	Checkpoint(ctx context.Context, consumer string) (Checkpoint, error)
-
-	// Pause stops a consumer, in every process, that could not handle what follows its checkpoint. It returns
-	// [ErrCheckpointMoved] when the checkpoint is not at that position any more. A consumer that is paused already keeps
-	// its reason. Any text is a reason; what of it cannot be stored is replaced.
-	Pause(ctx context.Context, consumer string, at Position, reason string) error
-
-	// Resume lets a paused consumer try again. It does nothing when the consumer is not paused.
-	Resume(ctx context.Context, consumer string) error
+// String returns the name, and the version where it is not the first.
+func (id ConsumerID) String() string {
+	if id.Version <= 1 {
+		return id.Name
+	}
+	return id.Name + " (version " + strconv.Itoa(id.Version) + ")"
 }
 
-// MaxConsumerBytes is the greatest length of a consumer's name.
-const MaxConsumerBytes = 256
+// Validate returns an error wrapping [ErrInvalid] when the name is not as [ValidateConsumer] says, or the version is not
+// between 1 and [MaxConsumerVersion].
+func (id ConsumerID) Validate() error {
+	if err := ValidateConsumer(id.Name); err != nil {
+		return err
+	}
+	if id.Version < 1 || id.Version > MaxConsumerVersion {
+		return fmt.Errorf("%w: version of consumer %q is %d, it is from 1 to %d",
+			ErrInvalid, id.Name, id.Version, MaxConsumerVersion)
+	}
+	return nil
+}
+
+const (
+	// MaxConsumerBytes is the greatest length of a consumer's name.
+	MaxConsumerBytes = 256
+	// MaxConsumerVersion is the greatest version of a consumer.
+	MaxConsumerVersion = 1_000_000
+	// MaxPartitions is the greatest number of partitions of a consumer.
+	MaxPartitions = 1024
+)
 
 // ValidateConsumer returns an error wrapping [ErrInvalid] when name cannot be the name of a consumer: it must be not
 // empty, at most [MaxConsumerBytes] long, and valid UTF-8 without NUL.
@@ -50,78 +57,61 @@ func ValidateConsumer(name string) error {
 	return nil
 }
 
-// Move is a step of a consumer's checkpoint.
-type Move struct {
-	Consumer string
-	// From is where the checkpoint must be for the step to be made.
-	From Position
-	// To is where it is afterwards: not before From.
-	To Position
+// Definition is what a consumer says of itself, for those who look at it, and how it begins.
+type Definition struct {
+	// Kind is what messages call the consumer: "projection" or "process manager".
+	Kind string
+	// Categories are those it selects; none are all.
+	Categories []string
+	// Partitions is how many partitions a new consumer begins with. One that is there keeps its own.
+	Partitions int
 }
 
-// Validate returns an error wrapping [ErrInvalid] when the move goes backwards, or the consumer's name is invalid.
-func (m Move) Validate() error {
-	if m.From < 0 || m.To < m.From {
-		return fmt.Errorf("%w: a checkpoint does not move from position %d to %d", ErrInvalid, m.From, m.To)
+// Validate returns an error wrapping [ErrInvalid] when the number of partitions is not between 1 and [MaxPartitions].
+func (d Definition) Validate() error { return ValidatePartitions(d.Partitions) }
+
+// ValidatePartitions returns an error wrapping [ErrInvalid] when a consumer cannot have so many partitions.
+func ValidatePartitions(partitions int) error {
+	if partitions < 1 || partitions > MaxPartitions {
+		return fmt.Errorf("%w: a consumer has 1 to %d partitions, not %d", ErrInvalid, MaxPartitions, partitions)
 	}
-	return ValidateConsumer(m.Consumer)
+	return nil
 }
 
-// Target is where a projection keeps its read model and its checkpoint, so that both change in one transaction of type
-// Tx.
-type Target[Tx any] interface {
-	Checkpoints
+// DefinedConsumer is a consumer that was defined.
+type DefinedConsumer struct {
+	ConsumerID
+	Definition
 
-	// Advance runs work, once, and makes the move, in one transaction: both happen or neither. When work returns an
-	// error, which Advance wraps, or panics, nothing has happened.
-	//
-	// Work is not run, and nothing happens, when the consumer is paused ([ErrPaused]), when its checkpoint is not where
-	// the move begins ([ErrCheckpointMoved]), or when the move is invalid ([ErrInvalid]). Of several processes that make
-	// a move from the same position one succeeds. After any other error the move may have been made: read the checkpoint
-	// to learn it. Work must not keep tx.
-	Advance(ctx context.Context, move Move, work func(ctx context.Context, tx Tx) error) error
+	// Live says that of the versions of its name this is the one that readers see.
+	Live bool
+	// WasLive says that it was live at some time: at first, or since a switch to it.
+	WasLive   bool
+	DefinedAt time.Time
 }
 
-// Task says that an instance of a process manager has commands to dispatch. It is a hint: the truth is in the
-// instance's stream.
-type Task struct {
-	// Process is the name of the process manager's consumer.
-	Process string
-	// Instance is the key of the instance's stream.
-	Instance string
-	// Version is that of the instance's stream for which the task was planned.
-	Version Version
-	// Attempts is how often it was tried in vain since it last succeeded.
-	Attempts int
-	// Reason is the error of the last attempt, empty where there was none.
-	Reason string
-	// DueAt is when it is to be tried (again).
-	DueAt time.Time
+// PartitionOf returns which of a number of partitions the events of a stream belong to. All programs and backends agree
+// on it for ever: it is the 64-bit FNV-1a hash of the stream's name as it prints, mixed by the finalizer of MurmurHash3,
+// modulo the number.
+func PartitionOf(stream StreamID, partitions int) int {
+	if partitions <= 1 {
+		return 0
+	}
+	hash := fnv1a(fnv1a(fnv1a(fnvOffset, stream.Category), "-"), stream.Key)
+	hash = (hash ^ hash>>33) * 0xff51afd7ed558ccd
+	hash = (hash ^ hash>>33) * 0xc4ceb9fe1a85ec53
+	return int((hash ^ hash>>33) % uint64(partitions))
 }
 
-// Agenda is where process managers keep their checkpoints and tasks. Its only clock is that of what keeps it, so that
-// processes need not agree on the time. Its methods are safe for concurrent use, from several processes.
-type Agenda interface {
-	Checkpoints
+// The constants of FNV-1a: http://www.isthe.com/chongo/tech/comp/fnv/.
+const (
+	fnvOffset uint64 = 0xcbf29ce484222325
+	fnvPrime  uint64 = 0x00000100000001b3
+)
 
-	// Plan makes the move and adds a task of the move's consumer, due at once, for each version of an instance, in one
-	// transaction. An instance that has a task already keeps its due time and gets the greater version. Errors are those
-	// of [Target].Advance.
-	Plan(ctx context.Context, move Move, instances map[string]Version) error
-
-	// Claim returns up to limit tasks of a process that are due, longest due first, and makes them due again only after
-	// the lease, so that nobody else gets them meanwhile. Who holds a task longer than its lease may share it: nothing
-	// keeps a late Postpone or Done from being carried out.
-	Claim(ctx context.Context, process string, limit int, lease time.Duration) ([]Task, error)
-
-	// Postpone notes that a claimed task failed, and makes it due again after the delay. With an empty reason it did not
-	// fail: no attempt is counted, and the reason of the last one remains. It does nothing when the task is gone.
-	Postpone(ctx context.Context, task Task, delay time.Duration, reason string) error
-
-	// Done removes a claimed task. If a greater version was planned meanwhile the task remains, due at once and with no
-	// attempts. It does nothing when the task is gone.
-	Done(ctx context.Context, task Task) error
-
-	// Tasks returns all tasks of a process by due time, for people to look at.
-	Tasks(ctx context.Context, process string) ([]Task, error)
+func fnv1a(hash uint64, s string) uint64 {
+	for i := range len(s) {
+		hash = (hash ^ uint64(s[i])) * fnvPrime
+	}
+	return hash
 }

@@ -31,11 +31,21 @@ var (
 	// ErrUnknownType means that a codec met a stored event whose type or schema version it does not know.
 	ErrUnknownType = errors.New("unknown event type")
 
-	// ErrCheckpointMoved means that another process has moved a consumer's checkpoint meanwhile.
-	ErrCheckpointMoved = errors.New("checkpoint was moved by another process")
+	// ErrCheckpointMoved means that a consumer's checkpoint is not where, or not in the epoch in which, a step of it was to
+	// begin: another process was first, or somebody paused, resumed or took over what it is about.
+	ErrCheckpointMoved = errors.New("checkpoint was moved meanwhile")
 
 	// ErrPaused means that a consumer is paused: it met an event that it could not handle and waits to be resumed.
 	ErrPaused = errors.New("consumer is paused")
+
+	// ErrParked means that a consumer has set aside a stream's events: it met one that it could not handle.
+	ErrParked = errors.New("stream is parked")
+
+	// ErrNotParked means that there is no parked sequence of a stream.
+	ErrNotParked = errors.New("stream is not parked")
+
+	// ErrOwned means that a consumer cannot be removed while a process works on it.
+	ErrOwned = errors.New("consumer is at work")
 )
 
 // ConflictError is returned by an append when a stream was not at the expected version. Nothing was written.

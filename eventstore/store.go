@@ -91,3 +91,11 @@ func Flatten(batches iter.Seq2[Batch, error]) iter.Seq2[RecordedEvent, error] {
 		}
 	}
 }
+
+// Counter is what a store offers that can tell how many events there are without reading them.
+type Counter interface {
+	// Count returns how many of the events after a position, up to and including another, the filter selects, but no more
+	// than limit, which bounds its cost; 0 is no limit. Like a read it counts what is stable, and returns [ErrInvalid] for
+	// what a read refuses.
+	Count(ctx context.Context, after, through Position, filter Filter, limit int) (int, error)
+}

@@ -17,14 +17,9 @@ type agenda map[string]map[string]*eventstore.Task
 func (t *Target) Plan(
 	ctx context.Context, move eventstore.Move, instances map[string]eventstore.Version,
 ) error {
-	return t.move(ctx, move, func(moving *consumer) error {
-		now := t.time()
-		t.mu.Lock()
-		defer t.mu.Unlock()
-		moving.moveTo(move.To, now)
-		t.agenda.plan(move.Consumer, instances, now)
-		return nil
-	})
+	return moveError(move, t.step(ctx, move, func(now time.Time) {
+		t.agenda.plan(move.Consumer.Name, instances, now)
+	}))
 }
 
 // Claim implements [eventstore.Agenda]. The DueAt of a returned task is the end of the lease.

@@ -14,12 +14,18 @@ import (
 
 const process = "checkout"
 
+// newAgenda returns a target that has the process.
+func newAgenda(t *testing.T, clock *clock) *memstore.Target {
+	t.Helper()
+	target := memstore.NewTarget(&memstore.TargetOptions{Now: clock.now})
+	define(t, target, process)
+	return target
+}
+
 // plan makes the next move of the process and plans the instances.
 func plan(t *testing.T, target *memstore.Target, instances map[string]eventstore.Version) {
 	t.Helper()
-	at := checkpoint(t, target, process).Position
-	require.NoError(t, target.Plan(t.Context(),
-		eventstore.Move{Consumer: process, From: at, To: at + 1}, instances))
+	require.NoError(t, target.Plan(t.Context(), next(t, target, process), instances))
 }
 
 func claim(t *testing.T, target *memstore.Target, limit int, lease time.Duration) []eventstore.Task {
@@ -38,7 +44,7 @@ func tasks(t *testing.T, target *memstore.Target) []eventstore.Task {
 
 func TestClaimedTaskIsDueAgainAfterItsLease(t *testing.T) {
 	clock := newClock()
-	target := memstore.NewTarget(&memstore.TargetOptions{Now: clock.now})
+	target := newAgenda(t, clock)
 	plan(t, target, map[string]eventstore.Version{"1": 3})
 	planned := eventstore.Task{Process: process, Instance: "1", Version: 3, DueAt: clock.now()}
 	require.Equal(t, []eventstore.Task{planned}, tasks(t, target))
@@ -54,7 +60,7 @@ func TestClaimedTaskIsDueAgainAfterItsLease(t *testing.T) {
 
 func TestClaimTakesWhatIsDueLongest(t *testing.T) {
 	clock := newClock()
-	target := memstore.NewTarget(&memstore.TargetOptions{Now: clock.now})
+	target := newAgenda(t, clock)
 	for n := range 5 {
 		plan(t, target, map[string]eventstore.Version{fmt.Sprint(n): 1})
 		clock.advance(time.Second)
@@ -75,7 +81,7 @@ func TestClaimTakesWhatIsDueLongest(t *testing.T) {
 
 func TestPostponedTaskRemembersWhy(t *testing.T) {
 	clock := newClock()
-	target := memstore.NewTarget(&memstore.TargetOptions{Now: clock.now})
+	target := newAgenda(t, clock)
 	plan(t, target, map[string]eventstore.Version{"1": 3})
 	for attempt := range 2 {
 		task := claim(t, target, 1, time.Minute)[0]
@@ -94,7 +100,7 @@ func TestPostponedTaskRemembersWhy(t *testing.T) {
 
 func TestDoneKeepsWhatWasPlannedMeanwhile(t *testing.T) {
 	clock := newClock()
-	target := memstore.NewTarget(&memstore.TargetOptions{Now: clock.now})
+	target := newAgenda(t, clock)
 	plan(t, target, map[string]eventstore.Version{"1": 3, "2": 1})
 	require.NoError(t, target.Postpone(t.Context(), tasks(t, target)[0], 0, "no answer"))
 	claimed := claim(t, target, 10, time.Minute)

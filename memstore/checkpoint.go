@@ -1,65 +1,142 @@
 package memstore
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
+	"slices"
+	"time"
 
 	"github.com/pasttense/pasttense/eventstore"
 )
 
-// Checkpoint implements [eventstore.Checkpoints].
-func (t *Target) Checkpoint(ctx context.Context, consumer string) (eventstore.Checkpoint, error) {
+// Define implements [eventstore.Checkpoints].
+func (t *Target) Define(ctx context.Context, consumer eventstore.ConsumerID, definition eventstore.Definition) error {
+	if err := errors.Join(consumer.Validate(), definition.Validate()); err != nil {
+		return doing("define", consumer, err)
+	}
+	definition.Categories = slices.Clone(definition.Categories)
+	return doing("define", consumer, t.change(ctx, nobody, func(now time.Time) error {
+		if c := t.find(consumer); c != nil {
+			definition.Partitions = c.Partitions
+			c.Definition = definition
+			return nil
+		}
+		t.add(consumer, definition, now)
+		return nil
+	}))
+}
+
+// add makes a new consumer. The caller holds mu.
+func (t *Target) add(id eventstore.ConsumerID, definition eventstore.Definition, now time.Time) {
+	live := t.find(eventstore.ConsumerID{Name: id.Name})
+	t.consumers[id] = &consumer{
+		DefinedConsumer: eventstore.DefinedConsumer{
+			ConsumerID: id, Definition: definition, Live: live == nil, WasLive: live == nil, DefinedAt: now,
+		},
+		partitions: newPartitions(id, definition.Partitions, 0, 0, now),
+		members:    make(map[string]time.Time),
+		parked:     make(sequences),
+	}
+}
+
+// Consumers implements [eventstore.Checkpoints].
+func (t *Target) Consumers(ctx context.Context) ([]eventstore.DefinedConsumer, error) {
 	if err := ctx.Err(); err != nil {
-		return eventstore.Checkpoint{}, fmt.Errorf("read the checkpoint of consumer %q: %w", consumer, err)
+		return nil, fmt.Errorf("list consumers: %w", err)
 	}
 	t.mu.RLock()
 	defer t.mu.RUnlock()
-	if c, known := t.consumers[consumer]; known {
-		return c.checkpoint, nil
+	all := make([]eventstore.DefinedConsumer, 0, len(t.consumers))
+	for _, c := range t.consumers {
+		defined := c.DefinedConsumer
+		defined.Categories = slices.Clone(c.Categories)
+		all = append(all, defined)
 	}
-	return eventstore.Checkpoint{Consumer: consumer}, nil
+	slices.SortFunc(all, func(one, other eventstore.DefinedConsumer) int {
+		return cmp.Or(cmp.Compare(one.Name, other.Name), cmp.Compare(one.Version, other.Version))
+	})
+	return all, nil
 }
 
-// Pause implements [eventstore.Checkpoints]. It waits for a move of the same consumer that is under way.
-func (t *Target) Pause(ctx context.Context, consumer string, at eventstore.Position, reason string) error {
-	if err := eventstore.ValidateConsumer(consumer); err != nil {
-		return fmt.Errorf("pause consumer %q: %w", consumer, err)
+// Checkpoints implements [eventstore.Checkpoints].
+func (t *Target) Checkpoints(ctx context.Context, consumer eventstore.ConsumerID) ([]eventstore.Checkpoint, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, doing("read the checkpoints of", consumer, err)
 	}
-	c, err := t.enter(ctx, consumer)
-	if err != nil {
-		return fmt.Errorf("pause consumer %q: %w", consumer, err)
-	}
-	defer c.moving.leave()
+	return t.checkpoints(consumer), nil
+}
+
+func (t *Target) checkpoints(id eventstore.ConsumerID) []eventstore.Checkpoint {
 	now := t.time()
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if c.checkpoint.Position != at {
-		return fmt.Errorf("pause consumer %q at position %d: %w: it is at %d",
-			consumer, at, eventstore.ErrCheckpointMoved, c.checkpoint.Position)
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	if c := t.find(id); c != nil {
+		return c.checkpoints(now)
 	}
-	if c.checkpoint.Paused {
+	return nil
+}
+
+// Pause implements [eventstore.Checkpoints]. It waits for a move of the partition that is under way. It does nothing to
+// a partition that is paused already.
+func (t *Target) Pause(ctx context.Context, at eventstore.Checkpoint, reason string) error {
+	concerned := func(moving *partition) bool { return moving == t.partition(at.Consumer, at.Partition) }
+	err := t.change(ctx, concerned, func(now time.Time) error {
+		p := t.partition(at.Consumer, at.Partition)
+		switch {
+		case p == nil:
+			return fmt.Errorf("%w: there is no such partition", eventstore.ErrCheckpointMoved)
+		case p.checkpoint.Position != at.Position || p.checkpoint.Epoch != at.Epoch:
+			return fmt.Errorf("%w: it is at position %d in epoch %d",
+				eventstore.ErrCheckpointMoved, p.checkpoint.Position, p.checkpoint.Epoch)
+		case p.checkpoint.Paused:
+			return nil
+		}
+		p.checkpoint.Paused = true
+		p.checkpoint.Reason = reason
+		p.renew(now)
 		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("pause partition %d of consumer %q at position %d in epoch %d: %w",
+			at.Partition, at.Consumer, at.Position, at.Epoch, err)
 	}
-	c.checkpoint.Paused = true
-	c.checkpoint.Reason = reason
-	c.checkpoint.UpdatedAt = now
 	return nil
 }
 
 // Resume implements [eventstore.Checkpoints].
-func (t *Target) Resume(ctx context.Context, consumer string) error {
-	if err := ctx.Err(); err != nil {
-		return fmt.Errorf("resume consumer %q: %w", consumer, err)
-	}
-	now := t.time()
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	c, known := t.consumers[consumer]
-	if !known || !c.checkpoint.Paused {
+func (t *Target) Resume(ctx context.Context, consumer eventstore.ConsumerID) error {
+	// Who is paused does not move.
+	return doing("resume", consumer, t.change(ctx, nobody, func(now time.Time) error {
+		c := t.find(consumer)
+		if c == nil {
+			return nil
+		}
+		for _, p := range c.partitions {
+			if p.checkpoint.Paused {
+				p.checkpoint.Paused = false
+				p.checkpoint.Reason = ""
+				p.renew(now)
+			}
+		}
 		return nil
-	}
-	c.checkpoint.Paused = false
-	c.checkpoint.Reason = ""
-	c.checkpoint.UpdatedAt = now
-	return nil
+	}))
+}
+
+// Forget implements [eventstore.Checkpoints]. With the consumer it removes the tasks of the process manager of its name.
+// It waits for a move of the consumer that is under way.
+func (t *Target) Forget(ctx context.Context, consumer eventstore.ConsumerID) error {
+	return doing("forget", consumer, t.reshape(ctx, consumer, func(now time.Time) error {
+		c := t.find(consumer)
+		switch {
+		case c == nil:
+			return nil
+		case c.isOwned(now):
+			return eventstore.ErrOwned
+		}
+		delete(t.consumers, c.ConsumerID)
+		delete(t.agenda, c.Name)
+		return nil
+	}))
 }

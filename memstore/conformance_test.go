@@ -23,7 +23,8 @@ func TestStoreConformance(t *testing.T) {
 
 func TestTargetConformance(t *testing.T) {
 	eventstoretest.RunTarget(t, func(*testing.T) eventstoretest.TargetHarness[*memstore.Tx] {
-		target := memstore.NewTarget(nil)
+		clock := newClock()
+		target := memstore.NewTarget(&memstore.TargetOptions{Now: clock.now})
 		marks := memstore.NewTable[string, int](target)
 		return eventstoretest.TargetHarness[*memstore.Tx]{
 			Target: target,
@@ -36,6 +37,7 @@ func TestTargetConformance(t *testing.T) {
 				count, _ := marks.Get(name)
 				return count, nil
 			},
+			PassTime: clock.advance,
 			Parallel: true,
 		}
 	})

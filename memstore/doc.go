@@ -35,6 +35,10 @@
 // What a handler stages appears together with the checkpoint, in all tables at once, or not at all. Everybody else
 // reads with [Table.Get] and [Table.All] what was committed, and waits for no handler.
 //
+// A consumer can have several partitions and members here too, with leases by the target's clock, which a test may move.
+// But the handlers of a target take turns, so they are no faster for it. A target keeps one version of a read model: it
+// is no [eventstore.ReadModels].
+//
 // # Memory
 //
 // Everything is kept until the store is closed or, like a target, no longer used. An event costs its data and about 300

@@ -88,8 +88,13 @@ func ExampleTable() {
 	target := memstore.NewTarget(nil)
 	stock := memstore.NewTable[string, int](target)
 
+	id := eventstore.ConsumerID{Name: "stock", Version: 1}
+	if err := target.Define(ctx, id, eventstore.Definition{Kind: "projection", Partitions: 1}); err != nil {
+		fmt.Println(err)
+		return
+	}
 	receive := func(from, to eventstore.Position, item string, count int) error {
-		move := eventstore.Move{Consumer: "stock", From: from, To: to}
+		move := eventstore.Move{Consumer: id, From: from, To: to}
 		return target.Advance(ctx, move, func(_ context.Context, tx *memstore.Tx) error {
 			before, _ := stock.GetTx(tx, item)
 			stock.PutTx(tx, item, before+count)
@@ -109,6 +114,6 @@ func ExampleTable() {
 	// Output:
 	// <nil>
 	// <nil>
-	// move the checkpoint of consumer "stock" from 1 to 2: checkpoint was moved by another process: it is at 2
+	// move partition 0 of consumer "stock" from position 1 to 2: checkpoint was moved meanwhile: it is at 2
 	// [Hats: 2 Socks: 10]
 }

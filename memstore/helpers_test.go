@@ -75,6 +75,33 @@ func positions(events []eventstore.RecordedEvent) []eventstore.Position {
 	return all
 }
 
+// first returns the ID of a consumer that has no other versions.
+func first(name string) eventstore.ConsumerID { return eventstore.ConsumerID{Name: name, Version: 1} }
+
+// define makes consumers with one partition.
+func define(t *testing.T, target *memstore.Target, names ...string) {
+	t.Helper()
+	for _, name := range names {
+		require.NoError(t, target.Define(t.Context(), first(name), eventstore.Definition{Partitions: 1}))
+	}
+}
+
+// checkpoint returns the checkpoint of a consumer's first partition.
+func checkpoint(t *testing.T, target *memstore.Target, name string) eventstore.Checkpoint {
+	t.Helper()
+	all, err := target.Checkpoints(t.Context(), first(name))
+	require.NoError(t, err)
+	require.NotEmpty(t, all)
+	return all[0]
+}
+
+// next returns the move of a consumer's first partition from where it is.
+func next(t *testing.T, target *memstore.Target, name string) eventstore.Move {
+	t.Helper()
+	at := checkpoint(t, target, name)
+	return eventstore.Move{Consumer: at.Consumer, Epoch: at.Epoch, From: at.Position, To: at.Position + 1}
+}
+
 // clock is moved by hand.
 type clock struct {
 	mu   sync.Mutex

@@ -9,15 +9,14 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/pasttense/pasttense/eventstore"
 	"github.com/pasttense/pasttense/memstore"
 )
 
 // advance runs work in the next move of a consumer that only this test has.
 func advance(t *testing.T, target *memstore.Target, work func(tx *memstore.Tx)) {
 	t.Helper()
-	at := checkpoint(t, target, "test").Position
-	err := target.Advance(t.Context(), eventstore.Move{Consumer: "test", From: at, To: at + 1},
+	define(t, target, "test")
+	err := target.Advance(t.Context(), next(t, target, "test"),
 		func(_ context.Context, tx *memstore.Tx) error {
 			work(tx)
 			return nil

@@ -11,27 +11,34 @@ import (
 
 // TargetOptions changes what [NewTarget] makes. The zero value of a field is its default.
 type TargetOptions struct {
-	// Now is the clock of checkpoints and tasks; the default is [time.Now]. It is called from several goroutines.
+	// Now is the clock of checkpoints, leases and tasks; the default is [time.Now]. It is called from several goroutines.
 	Now func() time.Time
 }
 
-// Target keeps checkpoints, read models and the tasks of process managers in memory. It implements
+// Target keeps checkpoints, leases, read models, and the tasks of process managers in memory. It implements
 // [eventstore.Target] and [eventstore.Agenda]; its read models are in tables, made by [NewTable]. It is made by
 // [NewTarget].
 //
-// All methods are safe for concurrent use. One Advance runs at a time, others wait for their turn: so a handler may
-// read a row and write what follows from it. Nobody else waits for a handler, neither readers of tables and checkpoints
-// nor the Plan and Pause of other consumers.
+// All methods are safe for concurrent use. The work of one Advance runs at a time, others wait for their turn: so a
+// handler may read a row and write what follows from it. Nobody else waits for a handler but who changes the checkpoint
+// that it moves, by Pause, Halt and the like: neither readers of tables and checkpoints, nor who changes others, nor
+// Coordinate.
 type Target struct {
 	now func() time.Time
-	// turn is held by the Advance that runs.
+	// turn is held by the Advance whose work runs, and by who waits until it does not. It is taken after rosters.
 	turn gate
+	// rosters is held by who changes which partitions there are and who owns them.
+	rosters gate
 
-	// mu guards all that was committed: the fields below, and the rows of the tables. It is never held while a handler
-	// runs.
+	// mu guards all that was committed: the fields below, and the rows of the tables. It is never held while a function
+	// of the caller's runs.
 	mu        sync.RWMutex
-	consumers map[string]*consumer
+	consumers map[eventstore.ConsumerID]*consumer
 	agenda    agenda
+	// moving is the partition whose move has begun: until work has ended nobody else changes its checkpoint.
+	moving *partition
+	// changed is closed when anything of a consumer has changed. It is nil while nobody waits for that.
+	changed chan struct{}
 }
 
 var (
@@ -39,21 +46,13 @@ var (
 	_ eventstore.Agenda      = (*Target)(nil)
 )
 
-// consumer is what the target knows of a consumer.
-type consumer struct {
-	// moving is held by who may move the checkpoint or pause the consumer, like the lock of a row. It is taken after
-	// Target.turn.
-	moving gate
-	// checkpoint is guarded by Target.mu.
-	checkpoint eventstore.Checkpoint
-}
-
 // NewTarget returns an empty target. Nil options are the defaults.
 func NewTarget(opts *TargetOptions) *Target {
 	t := &Target{
 		now:       time.Now,
 		turn:      newGate(),
-		consumers: make(map[string]*consumer),
+		rosters:   newGate(),
+		consumers: make(map[eventstore.ConsumerID]*consumer),
 		agenda:    make(agenda),
 	}
 	if opts != nil && opts.Now != nil {
@@ -62,102 +61,71 @@ func NewTarget(opts *TargetOptions) *Target {
 	return t
 }
 
-// Advance implements [eventstore.Target]. A panic of work goes on to the caller, after what work has done is dropped.
-// When ctx ends while work runs, nothing has happened even if work returns nil.
-//
-// Work must not call Advance, nor Plan or Pause for the same consumer: it would wait for itself until the context ends.
-func (t *Target) Advance(
-	ctx context.Context, move eventstore.Move, work func(ctx context.Context, tx *Tx) error,
+// change calls do with mu held, once nobody moves a partition that concerned names, and wakes who waits for changes.
+// Concerned is called with mu held too.
+func (t *Target) change(
+	ctx context.Context, concerned func(moving *partition) bool, do func(now time.Time) error,
 ) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if free, err := t.changeUnless(concerned, do); free {
+		return err
+	}
+	// While this has the turn nobody's work runs. Those who wait for it get it in the order in which they came.
 	if err := t.turn.enter(ctx); err != nil {
-		return moveError(move, err)
+		return err
 	}
 	defer t.turn.leave()
-	return t.move(ctx, move, func(moving *consumer) error {
-		tx, err := t.stage(ctx, work)
-		if err != nil {
-			return err
-		}
-		now := t.time()
-		t.mu.Lock()
-		defer t.mu.Unlock()
-		for _, staged := range tx.staged {
-			staged.apply()
-		}
-		moving.moveTo(move.To, now)
-		return nil
-	})
+	_, err := t.changeUnless(concerned, do)
+	return err
 }
 
-// stage runs work in a transaction, which is ended then but not applied.
-func (t *Target) stage(ctx context.Context, work func(ctx context.Context, tx *Tx) error) (*Tx, error) {
-	tx := &Tx{target: t, staged: make(map[any]changes)}
-	defer tx.end()
-	if err := work(ctx, tx); err != nil {
-		return nil, err
-	}
-	return tx, ctx.Err()
-}
-
-// move calls do, which makes the move, if the consumer is where the move begins. Until do returns nobody else moves or
-// pauses the consumer.
-func (t *Target) move(ctx context.Context, move eventstore.Move, do func(moving *consumer) error) error {
-	if err := move.Validate(); err != nil {
-		return moveError(move, err)
-	}
-	moving, err := t.enter(ctx, move.Consumer)
-	if err != nil {
-		return moveError(move, err)
-	}
-	defer moving.moving.leave()
-	if err := t.allows(moving, move.From); err != nil {
-		return moveError(move, err)
-	}
-	if err := do(moving); err != nil {
-		return moveError(move, err)
-	}
-	return nil
-}
-
-func moveError(move eventstore.Move, err error) error {
-	return fmt.Errorf("move the checkpoint of consumer %q from %d to %d: %w", move.Consumer, move.From, move.To, err)
-}
-
-// enter waits until nobody else moves or pauses the consumer.
-func (t *Target) enter(ctx context.Context, name string) (*consumer, error) {
-	c := t.consumer(name)
-	return c, c.moving.enter(ctx)
-}
-
-func (t *Target) consumer(name string) *consumer {
+// changeUnless does what change does, and reports false instead when a partition concerned is being moved.
+func (t *Target) changeUnless(
+	concerned func(moving *partition) bool, do func(now time.Time) error,
+) (bool, error) {
+	now := t.time()
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	c, known := t.consumers[name]
-	if !known {
-		c = &consumer{moving: newGate(), checkpoint: eventstore.Checkpoint{Consumer: name}}
-		t.consumers[name] = c
+	if t.moving != nil && concerned(t.moving) {
+		return false, nil
 	}
-	return c
+	err := do(now)
+	if err == nil {
+		t.wake()
+	}
+	return true, err
 }
 
-// allows returns an error when the consumer is paused or not at the position.
-func (t *Target) allows(c *consumer, from eventstore.Position) error {
-	t.mu.RLock()
-	defer t.mu.RUnlock()
-	switch {
-	case c.checkpoint.Paused:
-		return fmt.Errorf("%w: %s", eventstore.ErrPaused, c.checkpoint.Reason)
-	case c.checkpoint.Position != from:
-		return fmt.Errorf("%w: it is at %d", eventstore.ErrCheckpointMoved, c.checkpoint.Position)
+// nobody is concerned by a change that the one who moves a partition need not know of.
+func nobody(*partition) bool { return false }
+
+// wake lets go whoever waits for a change. The caller holds mu.
+func (t *Target) wake() {
+	if t.changed != nil {
+		close(t.changed)
+		t.changed = nil
 	}
-	return nil
 }
 
-// moveTo is called with Target.mu held.
-func (c *consumer) moveTo(to eventstore.Position, now time.Time) {
-	c.checkpoint.Position = to
-	c.checkpoint.UpdatedAt = now
+// changes returns what is closed at the next change.
+func (t *Target) changes() <-chan struct{} {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.changed == nil {
+		t.changed = make(chan struct{})
+	}
+	return t.changed
 }
 
 // time returns the time as eventstore tells it: UTC, to the microsecond.
 func (t *Target) time() time.Time { return t.now().UTC().Truncate(time.Microsecond) }
+
+// doing adds to an error what was attempted on which consumer.
+func doing(what string, consumer eventstore.ConsumerID, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s consumer %q: %w", what, consumer, err)
+}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -15,20 +16,15 @@ import (
 
 func nothing(context.Context, *memstore.Tx) error { return nil }
 
-func checkpoint(t *testing.T, target *memstore.Target, consumer string) eventstore.Checkpoint {
-	t.Helper()
-	c, err := target.Checkpoint(t.Context(), consumer)
-	require.NoError(t, err)
-	return c
-}
-
 func TestAdvanceAppliesTablesAndCheckpointAtOnce(t *testing.T) {
 	clock := newClock()
 	target := memstore.NewTarget(&memstore.TargetOptions{Now: clock.now})
 	names := memstore.NewTable[string, string](target)
 	counts := memstore.NewTable[string, int](target)
 
-	move := eventstore.Move{Consumer: "sales", From: 0, To: 7}
+	define(t, target, "sales")
+	move := next(t, target, "sales")
+	move.To = 7
 	err := target.Advance(t.Context(), move, func(_ context.Context, tx *memstore.Tx) error {
 		names.PutTx(tx, "1", "Socks")
 		counts.PutTx(tx, "Socks", 3)
@@ -44,8 +40,9 @@ func TestAdvanceAppliesTablesAndCheckpointAtOnce(t *testing.T) {
 	count, found := counts.Get("Socks")
 	assert.True(t, found)
 	assert.Equal(t, 3, count)
-	assert.Equal(t, eventstore.Checkpoint{Consumer: "sales", Position: 7, UpdatedAt: clock.now()},
-		checkpoint(t, target, "sales"))
+	assert.Equal(t, eventstore.Checkpoint{
+		Consumer: first("sales"), Partitions: 1, Position: 7, Live: true, UpdatedAt: clock.now(),
+	}, checkpoint(t, target, "sales"))
 }
 
 func TestFailedAdvanceLeavesNoTrace(t *testing.T) {
@@ -58,8 +55,10 @@ func TestFailedAdvanceLeavesNoTrace(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			target := memstore.NewTarget(nil)
 			table := memstore.NewTable[string, int](target)
+			define(t, target, "sales")
+			before := checkpoint(t, target, "sales")
 			put := func(ctx context.Context, then func() error) error {
-				return target.Advance(ctx, eventstore.Move{Consumer: "sales", To: 1},
+				return target.Advance(ctx, next(t, target, "sales"),
 					func(_ context.Context, tx *memstore.Tx) error {
 						table.PutTx(tx, "1", 1)
 						return then()
@@ -78,7 +77,7 @@ func TestFailedAdvanceLeavesNoTrace(t *testing.T) {
 			}
 
 			assert.Zero(t, table.Len())
-			assert.Equal(t, eventstore.Checkpoint{Consumer: "sales"}, checkpoint(t, target, "sales"))
+			assert.Equal(t, before, checkpoint(t, target, "sales"))
 			require.NoError(t, put(t.Context(), func() error { return nil }))
 			assert.Equal(t, 1, table.Len())
 		})
@@ -88,8 +87,9 @@ func TestFailedAdvanceLeavesNoTrace(t *testing.T) {
 func TestMisusedTxPanics(t *testing.T) {
 	target, other := memstore.NewTarget(nil), memstore.NewTarget(nil)
 	table, foreign := memstore.NewTable[string, int](target), memstore.NewTable[string, int](other)
+	define(t, target, "sales")
 	var kept *memstore.Tx
-	err := target.Advance(t.Context(), eventstore.Move{Consumer: "sales", To: 1},
+	err := target.Advance(t.Context(), next(t, target, "sales"),
 		func(_ context.Context, tx *memstore.Tx) error {
 			kept = tx
 			assert.PanicsWithValue(t, "memstore: the Tx is of another Target than the Table", func() {
@@ -106,83 +106,110 @@ func TestMisusedTxPanics(t *testing.T) {
 	assert.Zero(t, table.Len())
 }
 
-// A handler that takes long holds up the next handler and its own consumer's Pause, and nobody else.
+// A handler that takes long holds up the next handler and its own checkpoint's Pause, and nobody else.
 func TestLongHandlerHoldsUpNoReader(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		target := memstore.NewTarget(nil)
 		table := memstore.NewTable[string, int](target)
+		define(t, target, "slow", "next", "hasty", "checkout")
 		start := func(do func() error) <-chan error {
 			done := make(chan error, 1)
 			go func() { done <- do() }()
 			synctest.Wait()
 			return done
 		}
+		advance := func(ctx context.Context, name string, work func(context.Context, *memstore.Tx) error) <-chan error {
+			move := next(t, target, name)
+			return start(func() error { return target.Advance(ctx, move, work) })
+		}
 		release := make(chan struct{})
-		slow := start(func() error {
-			return target.Advance(t.Context(), eventstore.Move{Consumer: "slow", To: 1},
-				func(context.Context, *memstore.Tx) error { <-release; return nil })
-		})
-		next := start(func() error {
-			return target.Advance(t.Context(), eventstore.Move{Consumer: "next", To: 1}, nothing)
-		})
-		pause := start(func() error { return target.Pause(t.Context(), "slow", 0, "broken") })
+		slow := advance(t.Context(), "slow", func(context.Context, *memstore.Tx) error { <-release; return nil })
+		following := advance(t.Context(), "next", nothing)
+		at := checkpoint(t, target, "slow")
+		pause := start(func() error { return target.Pause(t.Context(), at, "broken") })
 		ctx, cancel := context.WithCancel(t.Context())
-		hasty := start(func() error {
-			return target.Advance(ctx, eventstore.Move{Consumer: "hasty", To: 1}, nothing)
-		})
+		hasty := advance(ctx, "hasty", nothing)
 		cancel()
 		require.ErrorIs(t, <-hasty, context.Canceled, "waiting for a turn ends with the context")
 
 		assert.Zero(t, checkpoint(t, target, "slow").Position)
 		assert.Zero(t, table.Len())
-		require.NoError(t, target.Plan(t.Context(), eventstore.Move{Consumer: "checkout", To: 1}, nil))
-		require.NoError(t, target.Pause(t.Context(), "next", 0, "stop"))
-		require.NoError(t, target.Resume(t.Context(), "next"))
+		require.NoError(t, target.Plan(t.Context(), next(t, target, "checkout"), nil))
+		require.NoError(t, target.Advance(t.Context(), next(t, target, "hasty"), nil), "without work there is no turn")
+		require.NoError(t, target.Pause(t.Context(), checkpoint(t, target, "hasty"), "stop"))
+		require.NoError(t, target.Resume(t.Context(), first("hasty")))
 		require.Empty(t, slow)
-		require.Empty(t, next)
+		require.Empty(t, following)
 		require.Empty(t, pause)
 		close(release)
 		require.NoError(t, <-slow)
-		require.NoError(t, <-next)
+		require.NoError(t, <-following)
 		require.ErrorIs(t, <-pause, eventstore.ErrCheckpointMoved)
+	})
+}
+
+// Whoever wants to halt a consumer gets its turn, however busy the consumer is.
+func TestControlIsNotHeldUpByOneMoveAfterAnother(t *testing.T) {
+	target := memstore.NewTarget(nil)
+	require.NoError(t, target.Define(t.Context(), first("busy"), eventstore.Definition{Partitions: 4}))
+	all, err := target.Checkpoints(t.Context(), first("busy"))
+	require.NoError(t, err)
+	together(t, 5, func(i int) error {
+		if i == 4 {
+			for range 20 {
+				if _, err := target.Halt(t.Context(), time.Hour, first("busy")); err != nil {
+					return err
+				}
+			}
+			return target.Proceed(t.Context(), first("busy"))
+		}
+		for at := all[i]; ; at.Position++ {
+			move := eventstore.Move{
+				Consumer: at.Consumer, Partition: i, Epoch: at.Epoch, From: at.Position, To: at.Position + 1,
+			}
+			if err := target.Advance(t.Context(), move, nothing); errors.Is(err, eventstore.ErrCheckpointMoved) {
+				return nil
+			}
+		}
 	})
 }
 
 func TestPausedConsumerDoesNotMove(t *testing.T) {
 	clock := newClock()
 	target := memstore.NewTarget(&memstore.TargetOptions{Now: clock.now})
-	require.NoError(t, target.Resume(t.Context(), "sales"))
-	require.NoError(t, target.Pause(t.Context(), "sales", 0, "no such item"))
+	define(t, target, "sales")
+	clock.advance(time.Second)
+	before := checkpoint(t, target, "sales")
+	require.NoError(t, target.Pause(t.Context(), before, "no such item"))
+	paused := checkpoint(t, target, "sales")
 	assert.Equal(t, eventstore.Checkpoint{
-		Consumer: "sales", Paused: true, Reason: "no such item", UpdatedAt: clock.now(),
-	}, checkpoint(t, target, "sales"))
+		Consumer: first("sales"), Partitions: 1, Epoch: before.Epoch + 1, Live: true,
+		Paused: true, Reason: "no such item", UpdatedAt: clock.now(),
+	}, paused)
 
-	require.NoError(t, target.Pause(t.Context(), "sales", 0, "another reason"))
-	assert.Equal(t, "no such item", checkpoint(t, target, "sales").Reason)
+	require.NoError(t, target.Pause(t.Context(), paused, "another reason"))
+	assert.Equal(t, paused, checkpoint(t, target, "sales"))
+	require.ErrorIs(t, target.Pause(t.Context(), before, "late"), eventstore.ErrCheckpointMoved)
 
-	move := eventstore.Move{Consumer: "sales", To: 1}
+	move := next(t, target, "sales")
 	require.ErrorIs(t, target.Advance(t.Context(), move, nothing), eventstore.ErrPaused)
 	require.ErrorIs(t, target.Plan(t.Context(), move, nil), eventstore.ErrPaused)
-	require.NoError(t, target.Resume(t.Context(), "sales"))
-	require.NoError(t, target.Advance(t.Context(), move, nothing))
-	require.ErrorIs(t, target.Pause(t.Context(), "sales", 0, "late"), eventstore.ErrCheckpointMoved)
+	require.NoError(t, target.Resume(t.Context(), first("sales")))
+	require.ErrorIs(t, target.Advance(t.Context(), move, nothing), eventstore.ErrCheckpointMoved)
+	require.NoError(t, target.Advance(t.Context(), next(t, target, "sales"), nothing))
 	assert.False(t, checkpoint(t, target, "sales").Paused)
 }
 
 func TestTargetHonoursItsContext(t *testing.T) {
 	target := memstore.NewTarget(nil)
-	move := eventstore.Move{Consumer: "sales", To: 1}
+	define(t, target, "sales")
 	ctx := ended(t)
-	_, err := target.Checkpoint(ctx, "sales")
-	require.ErrorIs(t, err, context.Canceled)
-	_, err = target.Claim(ctx, "sales", 1, 0)
+	_, err := target.Claim(ctx, "sales", 1, 0)
 	require.ErrorIs(t, err, context.Canceled)
 	_, err = target.Tasks(ctx, "sales")
 	require.ErrorIs(t, err, context.Canceled)
-	require.ErrorIs(t, target.Advance(ctx, move, nothing), context.Canceled)
-	require.ErrorIs(t, target.Plan(ctx, move, nil), context.Canceled)
-	require.ErrorIs(t, target.Pause(ctx, "sales", 0, ""), context.Canceled)
-	require.ErrorIs(t, target.Resume(ctx, "sales"), context.Canceled)
+	require.ErrorIs(t, target.Advance(ctx, next(t, target, "sales"), nothing), context.Canceled)
+	require.ErrorIs(t, target.Plan(ctx, next(t, target, "sales"), nil), context.Canceled)
 	require.ErrorIs(t, target.Postpone(ctx, eventstore.Task{}, 0, ""), context.Canceled)
 	require.ErrorIs(t, target.Done(ctx, eventstore.Task{}), context.Canceled)
 }

@@ -57,19 +57,20 @@ const (
 
 // Plan implements [eventstore.Agenda].
 func (t *Target) Plan(ctx context.Context, move eventstore.Move, instances map[string]eventstore.Version) error {
-	return t.Advance(ctx, move, func(ctx context.Context, tx pgx.Tx) error {
-		if len(instances) == 0 {
-			return nil
+	if err := move.Validate(); err != nil {
+		return describeMove(move, err)
+	}
+	// Sorted, so that two processes lock the rows in the same order.
+	keys := slices.Sorted(maps.Keys(instances))
+	versions := make([]int64, len(keys))
+	for i, key := range keys {
+		versions[i] = int64(instances[key])
+	}
+	return describeMove(move, t.advance(ctx, move, nil, func(batch *pgx.Batch) {
+		if len(keys) > 0 {
+			batch.Queue(t.sql.plan, move.Consumer.Name, keys, versions)
 		}
-		// Sorted, so that two processes lock the rows in the same order.
-		keys := slices.Sorted(maps.Keys(instances))
-		versions := make([]int64, len(keys))
-		for i, key := range keys {
-			versions[i] = int64(instances[key])
-		}
-		_, err := tx.Exec(ctx, t.sql.plan, move.Consumer, keys, versions)
-		return err
-	})
+	}))
 }
 
 // Claim implements [eventstore.Agenda].

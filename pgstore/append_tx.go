@@ -43,21 +43,30 @@ func (s *Store) AppendTx(ctx context.Context, tx pgx.Tx, writes ...eventstore.Wr
 		return eventstore.AppendResult{}, describeAppend(writes, fmt.Errorf(
 			"%w: the transaction's client_encoding is %s, it must be UTF8", eventstore.ErrInvalid, encoding))
 	}
-	result, err := s.appendIn(ctx, tx, prepared)
+	call, err := newCall(prepared)
 	if err != nil {
 		return eventstore.AppendResult{}, describeAppend(writes, err)
 	}
+	inside, err := s.appendIn(ctx, tx, call)
+	if err != nil {
+		return eventstore.AppendResult{}, describeAppend(writes, lostRace(err, prepared.Writes))
+	}
 	// The commit happens out of sight. A reader that looks now sees this append in flight, and keeps looking.
 	s.wake.appended()
-	return result, nil
+	return inside.result, nil
 }
 
-func (s *Store) appendIn(ctx context.Context, tx pgx.Tx, prepared eventstore.Prepared) (eventstore.AppendResult, error) {
-	only, err := newCall(prepared)
-	if err != nil {
-		return eventstore.AppendResult{}, err
-	}
-	only.doubted = true // and nothing believed: after a violation the caller's transaction would be lost
+// insideAppend is an append that was made inside a transaction.
+type insideAppend struct {
+	planned *plannedAppend
+	result  eventstore.AppendResult
+	repeat  bool                // of one that was made before: nothing was inserted
+	before  eventstore.Position // after which its events are
+}
+
+// appendIn appends inside a transaction. It returns the database's own error when another transaction was first.
+func (s *Store) appendIn(ctx context.Context, tx pgx.Tx, only *call) (insideAppend, error) {
+	only.doubted = true // and nothing believed: after a violation the transaction would be lost
 	plan := newPlan([]*call{only})
 	in := newInsert(plan)
 	batch := &pgx.Batch{}
@@ -65,15 +74,17 @@ func (s *Store) appendIn(ctx context.Context, tx pgx.Tx, prepared eventstore.Pre
 	batch.Queue(s.sql.lockOnce)
 	in.queue(batch, s.sql)
 	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
-		return eventstore.AppendResult{}, lostRace(err, prepared.Writes)
+		return insideAppend{}, err
 	}
-	planned := plan.appends[0]
-	answer, decided := planned.judge(in)
+	inside := insideAppend{planned: plan.appends[0], before: in.start}
+	answer, decided := inside.planned.judge(in)
 	if !decided {
-		answer, decided = planned.findRepeat(ctx, tx, s.sql, in)
+		answer, decided = inside.planned.findRepeat(ctx, tx, s.sql, in)
+		inside.repeat = answer.err == nil
 	}
 	if !decided && answer.err == nil {
 		answer.err = errors.New("the events were not inserted, and are not there")
 	}
-	return answer.result, lostRace(answer.err, prepared.Writes)
+	inside.result = answer.result
+	return inside, answer.err
 }

@@ -9,9 +9,9 @@
 //
 //	SELECT position, category, stream_key, version, type, data FROM pasttense.events ORDER BY position DESC LIMIT 10;
 //
-// Data that is JSON is stored as json, byte for byte; other data as bytea. The tables checkpoints and tasks belong to
-// consumers. [Migrate] sets all of it up, and roles for programs that append, consume or only read, none of which can
-// change an event.
+// Data that is JSON is stored as json, byte for byte; other data as bytea. The other tables belong to
+// consumers and imports; the view consumer_status tells operators how the consumers are. [Migrate] sets all of it up, and
+// roles for programs that append, consume or only read, none of which can change an event.
 //
 // # Why nothing is missed
 //
@@ -27,8 +27,13 @@
 // # Transactions of one's own
 //
 // [Store.AppendTx] appends inside the caller's transaction, so that an event and a row of the caller's are committed
-// together or not at all. A [Target] does the reverse for projections: it runs a handler and moves its checkpoint in one
-// transaction, that of the read model.
+// together or not at all; [Store.AppendWith] does that in a transaction of the store's, and can be repeated. A [Target]
+// does the reverse for projections: it runs a handler and moves its checkpoint in one transaction, that of the read model.
+// It keeps versions of a read model side by side, each in a schema of its own.
+//
+// # History
+//
+// [Store.Import] loads what another system has recorded, by COPY, and can go on where it was interrupted.
 //
 // # Connections
 //

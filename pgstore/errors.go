@@ -18,6 +18,7 @@ const (
 	codeDeadlockDetected     = "40P01"
 	codeLockNotAvailable     = "55P03"
 	codeDuplicateObject      = "42710"
+	codeDuplicateSchema      = "42P06"
 )
 
 // versionConstraint is what lets one append win of those that want the same version of a stream.
@@ -37,6 +38,13 @@ func isRace(err error) bool {
 	default:
 		return false
 	}
+}
+
+// isRolledBack reports whether the database has ended a transaction in favor of another, so that the same work may do
+// better in a new one.
+func isRolledBack(err error) bool {
+	var pgErr *pgconn.PgError
+	return errors.As(err, &pgErr) && (pgErr.Code == codeSerializationFailure || pgErr.Code == codeDeadlockDetected)
 }
 
 // isLockTimeout reports whether an append has waited too long for a stream that an open transaction has written to.

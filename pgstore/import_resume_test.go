@@ -86,11 +86,12 @@ func TestImportWithoutANameIsForgotten(t *testing.T) {
 	assert.Zero(t, rows)
 }
 
-// atCommit is a hook for an import's rows. It forwards them, and calls another one at the commit that follows.
+// atCommit is a hook for events that a statement of its own commits. It forwards them, and calls another one at the
+// commit that follows.
 func atCommit(hook appendHook) appendHook {
 	return func(client, server net.Conn, message []byte) bool {
 		buffer := make([]byte, 64<<10)
-		for !bytes.HasPrefix(message, []byte("Q\x00\x00\x00\x0bCOMMIT\x00")) {
+		for !bytes.HasPrefix(bytes.ToUpper(message), []byte("Q\x00\x00\x00\x0bCOMMIT\x00")) {
 			if _, err := server.Write(message); err != nil {
 				return false
 			}

@@ -13,9 +13,12 @@ import (
 // should not go to the database for every thousand, and who handles a batch does so in one transaction.
 const (
 	firstPageEvents = 128
-	maxPageEvents   = 1000
-	maxReadEvents   = 8000
-	maxPageBytes    = 4 << 20
+	// A subscription that has fallen behind begins with few: thousands of them may do so at once, and each keeps what it
+	// has read until its subscriber wants more.
+	firstBatchEvents = 32
+	maxPageEvents    = 1000
+	maxReadEvents    = 8000
+	maxPageBytes     = 4 << 20
 )
 
 type page struct {
@@ -83,8 +86,11 @@ func (s *Store) readPage(
 // database send pages of which most is thrown away.
 type pager struct{ limit, most int }
 
-// newPager is for pages that are given away as batches.
+// newPager is for pages that are given away as batches, to many.
 func newPager() pager { return pager{limit: firstPageEvents, most: maxPageEvents} }
+
+// newLonePager is for pages that are given away as batches, to one.
+func newLonePager() pager { return pager{limit: firstBatchEvents, most: maxPageEvents} }
 
 // newReadPager is for pages whose events are handed out one by one.
 func newReadPager() pager { return pager{limit: firstPageEvents, most: maxReadEvents} }

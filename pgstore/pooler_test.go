@@ -163,3 +163,12 @@ func TestPoolerInSessionMode(t *testing.T) {
 	crowd.requireAll(t)
 	assert.Empty(t, journal.records)
 }
+
+// A target needs nothing of a session.
+func TestConsumersBehindAPooler(t *testing.T) {
+	t.Parallel()
+	pooled := startPooler(t, migrated.Database(t), "transaction")
+	useConsumer(t, pgstore.NewTarget(newPool(t, pooled), nil))
+	planAndClaim(t, pooled)
+	stormConsumers(t, pooled)
+}

@@ -1,6 +1,7 @@
 package pgstore_test
 
 import (
+	"context"
 	"net/url"
 	"testing"
 	"time"
@@ -26,6 +27,8 @@ func TestEveryQueryModeOfPgx(t *testing.T) {
 			u.RawQuery = query.Encode()
 			appendAndRead(t, u.String())
 			planAndClaim(t, u.String())
+			useConsumer(t, pgstore.NewTarget(newPool(t, u.String()), nil))
+			useReadModels(t, newPool(t, u.String()))
 		})
 	}
 }
@@ -55,13 +58,26 @@ func appendAndRead(t *testing.T, databaseURL string) {
 	assert.Equal(t, write.Events[1].ID, events[1].ID)
 	filter := eventstore.Filter{Categories: []string{"order", "payment"}, Types: []string{"order.item-added"}}
 	assert.Equal(t, events, collect(t, store.ReadAll(ctx, 0, filter)))
+	var given []eventstore.RecordedEvent
+	_, err = store.AppendWith(ctx, func(_ context.Context, _ pgx.Tx, events []eventstore.RecordedEvent) error {
+		given = events
+		return nil
+	}, added(order42, 1))
+	require.NoError(t, err)
+	assert.Equal(t, stream(t, store, order42)[3:], given)
+	count, err := store.Count(ctx, 0, given[0].Position, filter, 3)
+	require.NoError(t, err)
+	assert.Equal(t, 3, count)
 }
 
 func planAndClaim(t *testing.T, databaseURL string) {
 	t.Helper()
 	target := pgstore.NewTarget(newPool(t, databaseURL), nil)
-	move := eventstore.Move{Consumer: "$pm.checkout", From: 0, To: 7}
-	require.NoError(t, target.Plan(t.Context(), move, map[string]eventstore.Version{"42": 1, "43": 1}))
+	checkout := eventstore.ConsumerID{Name: "$pm.checkout", Version: 1}
+	c := consumers(t, target)
+	c.define(checkout, 1)
+	instances := map[string]eventstore.Version{"42": 1, "43": 1}
+	require.NoError(t, target.Plan(t.Context(), c.leaving(checkout, 0, 7), instances))
 	tasks, err := target.Claim(t.Context(), "$pm.checkout", 10, time.Hour)
 	require.NoError(t, err)
 	require.Len(t, tasks, 2)
@@ -71,8 +87,6 @@ func planAndClaim(t *testing.T, databaseURL string) {
 	require.NoError(t, err)
 	require.Len(t, tasks, 1)
 	assert.Equal(t, "it's down", tasks[0].Reason)
-	require.NoError(t, target.Pause(t.Context(), "$pm.checkout", 7, "poison"))
-	checkpoint, err := target.Checkpoint(t.Context(), "$pm.checkout")
-	require.NoError(t, err)
-	assert.True(t, checkpoint.Paused)
+	require.NoError(t, target.Pause(t.Context(), c.checkpoints(checkout)[0], "poison"))
+	assert.True(t, c.checkpoints(checkout)[0].Paused)
 }

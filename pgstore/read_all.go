@@ -125,7 +125,7 @@ func (s *Store) look(ctx context.Context, query allQuery, after eventstore.Posit
 		return view, err
 	}
 	if view.head < after {
-		return view, fmt.Errorf("%w, which is at position %d", eventstore.ErrBeyondHead, view.head)
+		return view, beyondHead(view.head)
 	}
 	s.settled.raise(view.stable)
 	err = s.tellThrough(ctx, &view.page, query, after, view.stable)
@@ -172,30 +172,35 @@ type allQuery struct {
 	scan      int   // how many events the statement looks at; 0 is no limit
 }
 
+// newAllQuery returns the query of a reader that may be far behind. Where its filter selects little, it looks at a
+// limited number of events at a time.
 func (s *Store) newAllQuery(after eventstore.Position, filter eventstore.Filter) (allQuery, error) {
-	if after < 0 {
-		return allQuery{}, fmt.Errorf("%w: the position is %d, the least is 0", eventstore.ErrInvalid, after)
-	}
-	if err := filter.Validate(); err != nil {
+	if err := validateRead(after, filter); err != nil {
 		return allQuery{}, err
 	}
-	if len(filter.Categories) == 0 && len(filter.Types) == 0 {
-		return allQuery{statement: s.sql.readAll + " AND category NOT LIKE '$%'" + sqlPage}, nil
+	selection := selectionOf(filter)
+	if selection.anyCategory && selection.anyType {
+		return newPlainQuery(s.sql.readAll, selection), nil
 	}
-	conditions, arguments := "", []any(nil)
-	add := func(column string, names []string) {
-		arguments = append(arguments, names)
-		conditions += fmt.Sprintf(" AND %s = ANY ($%d)", column, 4+len(arguments))
-	}
-	if len(filter.Categories) > 0 {
-		add("category", filter.Categories)
-	} else {
-		conditions += " AND category NOT LIKE '$%'"
-	}
-	if len(filter.Types) > 0 {
-		add("type", filter.Types)
-	}
+	conditions, arguments := selection.where(5)
 	return allQuery{statement: s.sql.readSome + conditions + sqlPage, arguments: arguments, scan: scanEvents}, nil
+}
+
+// newPlainQuery returns a query that looks at as many events as there are.
+func newPlainQuery(readAll string, selection selection) allQuery {
+	conditions, arguments := selection.where(4)
+	return allQuery{statement: readAll + conditions + sqlPage, arguments: arguments}
+}
+
+func validateRead(after eventstore.Position, filter eventstore.Filter) error {
+	if after < 0 {
+		return fmt.Errorf("%w: the position is %d, the least is 0", eventstore.ErrInvalid, after)
+	}
+	return filter.Validate()
+}
+
+func beyondHead(head eventstore.Position) error {
+	return fmt.Errorf("%w, which is at position %d", eventstore.ErrBeyondHead, head)
 }
 
 func (q allQuery) queue(batch *pgx.Batch, after, bound eventstore.Position, limit int, page *page) {

@@ -14,9 +14,10 @@ import (
 // that do. Roles belong to the whole cluster, so their names are the caller's choice; an empty name sets up no role.
 // None of them can update, delete or truncate events.
 type Roles struct {
-	// Writer appends, imports and reads events, and keeps checkpoints and tasks.
+	// Writer appends, imports and reads events, and runs consumers, as Consumer does.
 	Writer string
-	// Consumer reads events, and keeps checkpoints and tasks.
+	// Consumer reads events, and runs, controls and forgets consumers: it keeps their checkpoints, leases, tasks, and
+	// what they have parked and skipped.
 	Consumer string
 	// Reader only reads.
 	Reader string
@@ -25,11 +26,14 @@ type Roles struct {
 const (
 	sqlGrantRead = `
 		GRANT USAGE ON SCHEMA {schema} TO {role};
-		GRANT SELECT ON {schema}.events, {schema}.events_position, {schema}.checkpoints, {schema}.tasks, {schema}.imports
-			TO {role};
-		GRANT EXECUTE ON FUNCTION {schema}.schema_version() TO {role}`
+		GRANT SELECT ON {schema}.events, {schema}.events_position, {schema}.imports, {schema}.consumer_status, ` +
+		consumerTables + ` TO {role};
+		GRANT EXECUTE ON FUNCTION {schema}.schema_version(), {schema}.read_model_schema(text, integer, boolean) TO {role}`
 
-	sqlGrantConsume = `GRANT INSERT, UPDATE, DELETE ON {schema}.checkpoints, {schema}.tasks TO {role}`
+	sqlGrantConsume = `GRANT INSERT, UPDATE, DELETE ON ` + consumerTables + ` TO {role}`
+
+	consumerTables = `{schema}.consumers, {schema}.checkpoints, {schema}.members, {schema}.parked, {schema}.skipped,
+			{schema}.tasks`
 
 	sqlGrantAppend = `
 		GRANT INSERT ON {schema}.events TO {role};

@@ -4,12 +4,12 @@ import (
 	"context"
 	"net/url"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/pasttense/pasttense/eventstore"
@@ -116,7 +116,7 @@ func TestWriterAppendsAndConsumes(t *testing.T) {
 	_, err := writer.Append(t.Context(), added(order42, 1), eventstore.Write{Stream: other, Expected: eventstore.NoStream})
 	require.NoError(t, err)
 	require.Len(t, collect(t, writer.ReadAll(t.Context(), 0, eventstore.Filter{})), 1)
-	require.NoError(t, advance(t, newPool(t, writerURL), 0, 1))
+	useConsumer(t, pgstore.NewTarget(newPool(t, writerURL), nil))
 }
 
 func TestConsumerReadsAndKeepsCheckpointsAndDoesNotAppend(t *testing.T) {
@@ -126,7 +126,7 @@ func TestConsumerReadsAndKeepsCheckpointsAndDoesNotAppend(t *testing.T) {
 	consumer := open(t, consumerURL, pgstore.Options{})
 
 	require.Empty(t, collect(t, consumer.ReadAll(t.Context(), 0, eventstore.Filter{})))
-	require.NoError(t, advance(t, newPool(t, consumerURL), 0, 1))
+	useConsumer(t, pgstore.NewTarget(newPool(t, consumerURL), nil))
 	_, err := consumer.Append(t.Context(), added(order42, 1))
 	requireDenied(t, err, "append")
 }
@@ -142,15 +142,17 @@ func TestReaderOnlyReads(t *testing.T) {
 	require.NoError(t, err)
 	_, err = reader.Append(t.Context(), added(order42, 1))
 	requireDenied(t, err, "append")
-	requireDenied(t, advance(t, newPool(t, readerURL), 0, 1), "advance")
-	checkpoint, err := pgstore.NewTarget(newPool(t, readerURL), nil).Checkpoint(t.Context(), "sales")
-	require.NoError(t, err)
-	assert.Zero(t, checkpoint.Position)
-}
 
-// advance moves the checkpoint of a consumer that does nothing.
-func advance(t *testing.T, pool *pgxpool.Pool, from, to eventstore.Position) error {
-	t.Helper()
-	move := eventstore.Move{Consumer: "sales", From: from, To: to}
-	return pgstore.NewTarget(pool, nil).Advance(t.Context(), move, func(context.Context, pgx.Tx) error { return nil })
+	// What keeps consumers it sees, and leaves as it is.
+	consumers(t, pgstore.NewTarget(newPool(t, databaseURL), nil)).define(sales, 2)
+	target := pgstore.NewTarget(newPool(t, readerURL), nil)
+	require.Len(t, consumers(t, target).checkpoints(sales), 2)
+	require.Len(t, status(t, newPool(t, readerURL)), 2)
+	_, err = target.Parked(t.Context(), sales)
+	require.NoError(t, err)
+	requireDenied(t, target.Resume(t.Context(), sales), "resume")
+	requireDenied(t, target.Coordinate(t.Context(), sales, func(*eventstore.Roster) {}), "coordinate")
+	requireDenied(t, target.Forget(t.Context(), sales), "forget")
+	_, err = target.Halt(t.Context(), time.Hour, sales)
+	requireDenied(t, err, "halt")
 }

@@ -13,7 +13,7 @@ type statements struct {
 	release, givenIDs, ownIDs                                       string
 	inFlight                                                        string
 	readForwards, readBackwards, readAll, head, positions           string
-	readSome, scanned                                               string
+	readSome, scanned, count                                        string
 	imports                                                         importStatements
 }
 
@@ -51,6 +51,7 @@ func newStatements(schema string, sequence uint32) statements {
 		readAll:         fill(sqlReadAll),
 		readSome:        fill(sqlReadSome),
 		scanned:         fill(sqlScanned),
+		count:           fill(sqlCount),
 		head:            fill(sqlHead),
 		positions:       fill(sqlPositions),
 		imports:         newImportStatements(fill),
@@ -64,23 +65,67 @@ func timeout(statement string, parameter int) string {
 
 // targetStatements are the SQL statements of a target.
 type targetStatements struct {
-	checkpoint, addCheckpoint, lockCheckpoint, moveCheckpoint, pause, resume string
-	plan, claim, postpone, done, notDone, tasks                              string
+	define, addPartitions, consumers, checkpoints, pause, state, resume string
+	lockCheckpoint, moveCheckpoint, moveFrom                            string
+	keepConsumer, coordinateConsumer, seizeConsumer                     string
+	rosterMembers, rosterPartitions, keepMember, removeMember, give     string
+	keepConsumers, lockPartitions, stop                                 string
+	handled, removePartitions, makePartitions                           string
+	parked, skipped, park, unpark, retry, skip, partitions, renew       string
+	hasOthers, isOwned, forgetTasks                                     string
+	forget                                                              []string // of the consumer's tables
+	plan, claim, postpone, done, notDone, tasks                         string
+	readModels                                                          readModelStatements
 }
 
 func newTargetStatements(schema string) targetStatements {
+	fill := func(statement string) string { return fillSchema(statement, schema) }
 	return targetStatements{
-		checkpoint:     fillSchema(sqlCheckpoint, schema),
-		addCheckpoint:  fillSchema(sqlAddCheckpoint, schema),
-		lockCheckpoint: fillSchema(sqlLockCheckpoint, schema),
-		moveCheckpoint: fillSchema(sqlMoveCheckpoint, schema),
-		pause:          fillSchema(sqlPause, schema),
-		resume:         fillSchema(sqlResume, schema),
-		plan:           fillSchema(sqlPlan, schema),
-		claim:          fillSchema(sqlClaim, schema),
-		postpone:       fillSchema(sqlPostpone, schema),
-		done:           fillSchema(sqlDone, schema),
-		notDone:        fillSchema(sqlNotDone, schema),
-		tasks:          fillSchema(sqlTasks, schema),
+		define:             fill(sqlDefine),
+		addPartitions:      fill(sqlAddPartitions),
+		consumers:          fill(sqlConsumers),
+		checkpoints:        fill(sqlCheckpoints),
+		pause:              fill(sqlPause),
+		state:              fill(sqlState),
+		resume:             fill(sqlResume),
+		lockCheckpoint:     fill(sqlLockCheckpoint),
+		moveCheckpoint:     fill(sqlMoveCheckpoint),
+		moveFrom:           fill(sqlMoveFrom),
+		keepConsumer:       fill(sqlKeepConsumer),
+		coordinateConsumer: fill(sqlCoordinateConsumer),
+		seizeConsumer:      fill(sqlSeizeConsumer),
+		rosterMembers:      fill(sqlRosterMembers),
+		rosterPartitions:   fill(sqlRosterPartitions),
+		keepMember:         fill(sqlKeepMember),
+		removeMember:       fill(sqlRemoveMember),
+		give:               fill(sqlGive),
+		keepConsumers:      fill(sqlKeepConsumers),
+		lockPartitions:     fill(sqlLockPartitions),
+		stop:               fill(sqlStop),
+		handled:            fill(sqlHandled),
+		removePartitions:   fill(sqlRemovePartitions),
+		makePartitions:     fill(sqlMakePartitions),
+		parked:             fill(sqlParked),
+		skipped:            fill(sqlSkipped),
+		park:               fill(sqlPark),
+		unpark:             fill(sqlUnpark),
+		retry:              fill(sqlRetry),
+		skip:               fill(sqlSkip),
+		partitions:         fill(sqlPartitions),
+		renew:              fill(sqlRenew),
+		hasOthers:          fill(sqlHasOthers),
+		isOwned:            fill(sqlIsOwned),
+		forget: []string{
+			fill(sqlRemovePartitions), fill(sqlForgetMembers), fill(sqlForgetParked), fill(sqlForgetSkipped),
+			fill(sqlForgetConsumer),
+		},
+		forgetTasks: fill(sqlForgetTasks),
+		plan:        fill(sqlPlan),
+		claim:       fill(sqlClaim),
+		postpone:    fill(sqlPostpone),
+		done:        fill(sqlDone),
+		notDone:     fill(sqlNotDone),
+		tasks:       fill(sqlTasks),
+		readModels:  newReadModelStatements(schema),
 	}
 }

@@ -64,7 +64,7 @@ func (sub *subscription) run(ctx context.Context) error {
 
 // readAlone looks at the database for this subscription alone, until it has come to where it can join the others.
 func (sub *subscription) readAlone(ctx context.Context, query allQuery) (*live, error) {
-	watch, pages := newWatch(sub.store), newPager()
+	watch, pages := newWatch(sub.store), newLonePager()
 	for {
 		wake := sub.store.wake.next()
 		view, err := sub.store.look(ctx, query, sub.position, pages.limit)

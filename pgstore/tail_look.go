@@ -53,7 +53,7 @@ func (l *live) selectAll(wanted selection) {
 		return
 	}
 	l.selection, l.since = wanted, l.window.through
-	l.query = wanted.query(l.tail.store.sql.readAll)
+	l.query = newPlainQuery(l.tail.store.sql.readAll, wanted)
 }
 
 // publish hands what was seen to the subscriptions.

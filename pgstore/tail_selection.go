@@ -1,7 +1,6 @@
 package pgstore
 
 import (
-	"fmt"
 	"maps"
 	"slices"
 
@@ -44,79 +43,4 @@ func (i *interests) selection() selection {
 		types:       slices.Sorted(maps.Keys(i.types)),
 		anyType:     i.noTypes > 0,
 	}
-}
-
-// selection is what the tail reads: each event that one of several filters selects, and perhaps more. A filter cannot
-// say it, as it selects either all categories of the users' own or those that it names.
-type selection struct {
-	categories  []string // sorted
-	anyCategory bool     // of the users' own
-	types       []string // sorted; of no account with anyType
-	anyType     bool
-}
-
-func (s selection) equal(other selection) bool {
-	return s.anyCategory == other.anyCategory && s.anyType == other.anyType &&
-		slices.Equal(s.categories, other.categories) && slices.Equal(s.types, other.types)
-}
-
-// covers reports whether the selection selects all that a filter does.
-func (s selection) covers(filter eventstore.Filter) bool {
-	return s.coversCategories(filter.Categories) && s.coversTypes(filter.Types)
-}
-
-func (s selection) coversCategories(categories []string) bool {
-	if len(categories) == 0 {
-		return s.anyCategory
-	}
-	for _, category := range categories {
-		if s.anyCategory && !eventstore.IsSystemCategory(category) {
-			continue
-		}
-		if _, found := slices.BinarySearch(s.categories, category); !found {
-			return false
-		}
-	}
-	return true
-}
-
-func (s selection) coversTypes(types []string) bool {
-	if s.anyType {
-		return true
-	}
-	for _, name := range types {
-		if _, found := slices.BinarySearch(s.types, name); !found {
-			return false
-		}
-	}
-	return len(types) > 0
-}
-
-// query reads what the selection selects.
-func (s selection) query(readAll string) allQuery {
-	query := allQuery{statement: readAll}
-	argument := func(names []string) string {
-		query.arguments = append(query.arguments, names)
-		return fmt.Sprintf("ANY ($%d)", 3+len(query.arguments))
-	}
-	switch {
-	case s.anyCategory && len(s.system()) > 0:
-		query.statement += " AND (category NOT LIKE '$%' OR category = " + argument(s.system()) + ")"
-	case s.anyCategory:
-		query.statement += " AND category NOT LIKE '$%'"
-	default:
-		query.statement += " AND category = " + argument(s.categories)
-	}
-	if !s.anyType {
-		query.statement += " AND type = " + argument(s.types)
-	}
-	query.statement += sqlPage
-	return query
-}
-
-// system returns the library's own among the categories.
-func (s selection) system() []string {
-	return slices.DeleteFunc(slices.Clone(s.categories), func(category string) bool {
-		return !eventstore.IsSystemCategory(category)
-	})
 }

@@ -38,6 +38,7 @@ func TestTargetConformance(t *testing.T) {
 			Open: func(context.Context) (eventstore.Target[pgx.Tx], error) {
 				return pgstore.NewTarget(newPool(t, url), nil), nil
 			},
+			Kill:     func(ctx context.Context) error { return killConnections(ctx, url) },
 			Parallel: true,
 		}
 	})

@@ -80,12 +80,18 @@ type killedAgenda struct {
 	*killer
 }
 
-func (a killedAgenda) Checkpoint(ctx context.Context, name string) (checkpoint eventstore.Checkpoint, err error) {
+func (a killedAgenda) Define(ctx context.Context, id eventstore.ConsumerID, d eventstore.Definition) error {
+	return a.step(func() error { return a.Agenda.Define(ctx, id, d) })
+}
+
+func (a killedAgenda) Checkpoints(
+	ctx context.Context, id eventstore.ConsumerID,
+) (checkpoints []eventstore.Checkpoint, err error) {
 	err = a.step(func() error {
-		checkpoint, err = a.Agenda.Checkpoint(ctx, name)
+		checkpoints, err = a.Agenda.Checkpoints(ctx, id)
 		return err
 	})
-	return checkpoint, err
+	return checkpoints, err
 }
 
 func (a killedAgenda) Plan(

@@ -75,9 +75,9 @@
 // does not end when its context does may still be under way when another process dispatches the command again, and the
 // next ones.
 //
-// A manager can run in any number of processes at once. They all read the events, and each instance's commands are taken
-// up by one of them at a time. When that one is killed, the others take over when its lease ends; after a clean stop
-// they do at once.
+// A manager can run in any number of processes at once. One of them reads the events and decides, and each instance's
+// commands are taken up by one of them at a time. When that one is killed, the others take over when its lease ends;
+// after a clean stop they do at once.
 //
 // # Where it is kept
 //

@@ -90,7 +90,7 @@ func (m *Manager[S, C]) Instance(ctx context.Context, key string) (Instance[S, C
 // Pending returns the instances that have commands to dispatch, the one that is due first at the front, with how often
 // they were tried in vain and why. It is a hint: an instance may be listed that has no command left.
 func (m *Manager[S, C]) Pending(ctx context.Context) ([]eventstore.Task, error) {
-	tasks, err := m.agenda.Tasks(ctx, m.Consumer())
+	tasks, err := m.agenda.Tasks(ctx, m.Consumer().Name)
 	if err != nil {
 		return nil, fmt.Errorf("process %q: %w", m.name, err)
 	}

@@ -14,7 +14,7 @@ func TestInstance(t *testing.T) {
 	p := newPlace(t)
 	m := p.manager()
 	require.Equal(t, "shipping", m.Name())
-	require.Equal(t, "$pm.shipping", m.Consumer())
+	require.Equal(t, "$pm.shipping", m.Consumer().Name)
 
 	none, err := m.Instance(t.Context(), "1")
 	require.NoError(t, err)

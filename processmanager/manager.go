@@ -79,10 +79,12 @@ func New[S, C any](
 // Name returns the manager's name.
 func (m *Manager[S, C]) Name() string { return m.name }
 
-// Consumer returns the name under which the manager's checkpoint and tasks are kept in its agenda, for
-// [eventstore.Checkpoints] and [eventstore.Agenda]. It is the category of the instances' streams, so that it is never
-// that of a projection too.
-func (m *Manager[S, C]) Consumer() string { return categoryPrefix + m.name }
+// Consumer returns what the manager's checkpoint is kept under in its agenda, for [eventstore.Checkpoints]; its name is
+// that of the manager's tasks too. The name is the category of the instances' streams, so that it is never that of a
+// projection.
+func (m *Manager[S, C]) Consumer() eventstore.ConsumerID {
+	return eventstore.ConsumerID{Name: categoryPrefix + m.name, Version: 1}
+}
 
 func validateName(name string) error {
 	if name == "" {

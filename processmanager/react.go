@@ -20,15 +20,16 @@ func (m *Manager[S, C]) start() (*consumer.Runner, error) {
 			m.name, eventstore.ErrInvalid)
 	}
 	m.started = true
+	categories := slices.Sorted(maps.Keys(m.families))
 	return consumer.New(consumer.Config{
-		Kind:        "process manager",
-		Name:        m.Consumer(),
-		Store:       m.history.store,
-		Checkpoints: m.agenda,
-		Filter:      eventstore.Filter{Categories: slices.Sorted(maps.Keys(m.families))},
-		Handle:      m.handle,
-		Retry:       m.options.retry(),
-		Logger:      m.options.Logger,
+		ID:         m.Consumer(),
+		Definition: eventstore.Definition{Kind: "process manager", Categories: categories, Partitions: 1},
+		Store:      m.history.store,
+		Keeper:     m.agenda,
+		Filter:     eventstore.Filter{Categories: categories},
+		Handle:     m.handle,
+		Retry:      m.options.retry(),
+		Logger:     m.options.Logger,
 	}), nil
 }
 

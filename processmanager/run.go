@@ -104,7 +104,7 @@ func (m *Manager[S, C]) dispatchOne(ctx context.Context) (worked bool, err error
 // the earliest when the agenda was asked.
 func (m *Manager[S, C]) claim(ctx context.Context, limit int) ([]eventstore.Task, time.Time, error) {
 	deadline := time.Now().Add(m.options.Lease)
-	tasks, err := m.agenda.Claim(ctx, m.Consumer(), limit, m.options.Lease)
+	tasks, err := m.agenda.Claim(ctx, m.Consumer().Name, limit, m.options.Lease)
 	if err != nil {
 		return nil, time.Time{}, fmt.Errorf("process %q: look for commands to dispatch: %w", m.name, err)
 	}

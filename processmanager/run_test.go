@@ -33,11 +33,11 @@ func TestAReactionThatPanicsPausesTheManager(t *testing.T) {
 		p.await(func() bool { return p.settled(m, "1", 2) })
 		time.Sleep(time.Minute)
 		synctest.Wait()
-		checkpoint, err := p.agenda.Checkpoint(t.Context(), m.Consumer())
+		checkpoints, err := p.agenda.Checkpoints(t.Context(), m.Consumer())
 		require.NoError(t, err)
-		require.True(t, checkpoint.Paused)
-		require.Contains(t, checkpoint.Reason, "panic: no such order")
-		require.Contains(t, checkpoint.Reason, `process "shipping", instance "bad"`)
+		require.True(t, checkpoints[0].Paused)
+		require.Contains(t, checkpoints[0].Reason, "panic: no such order")
+		require.Contains(t, checkpoints[0].Reason, `process "shipping", instance "bad"`)
 		require.Empty(t, p.stream("$pm.shipping", "2"))
 		require.ErrorIs(t, m.CatchUp(t.Context()), eventstore.ErrPaused)
 
@@ -56,6 +56,7 @@ func TestRunReturnsWhatIsHopeless(t *testing.T) {
 	require.ErrorIs(t, nothing.CatchUp(t.Context()), eventstore.ErrInvalid)
 
 	beyond := eventstore.Move{Consumer: m.Consumer(), To: 1000}
+	require.NoError(t, p.agenda.Define(t.Context(), m.Consumer(), eventstore.Definition{Partitions: 1}))
 	require.NoError(t, p.agenda.Plan(t.Context(), beyond, nil))
 	require.ErrorIs(t, processmanager.Run(t.Context(), m), eventstore.ErrBeyondHead)
 	require.ErrorIs(t, m.CatchUp(t.Context()), eventstore.ErrBeyondHead)

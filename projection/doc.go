@@ -31,25 +31,34 @@
 // One transaction holds a batch of events. When there is a backlog the batches are large, and a projection from the
 // first event on is fast; when there is none, each event is applied as it comes.
 //
-// Any number of processes may run the same projection. They all get the events, and of those that apply the same batch
-// one succeeds; the others go on from where it was. It makes nothing faster, but when one process dies the others
-// remain.
-//
 // What a handler does besides the transaction, such as sending an email, is not undone with it and is done again. Such
 // things are for package processmanager.
 //
+// # Several processes and partitions
+//
+// Any number of processes may run the same projection. It has as many partitions as [Options] say, one by default, each
+// with a checkpoint, and the processes share them out. Order is kept in each stream, which belongs to one partition, and
+// with a single partition among all events. [Repartition] changes the number while the projection runs.
+//
+// A process has a lease that it renews. When it is stopped the others take over its partitions at once, and when it dies
+// or stands still, once the lease has run out. That a process which comes back late applies nothing twice does not rest
+// on leases: each move of a checkpoint names the position and the epoch that it begins in, and the next owner has begun
+// another epoch.
+//
 // # When an event cannot be applied
 //
-// A projection does not skip an event by itself: the read model would be wrong and nobody would know. When a handler
-// returns an error, or panics, or the codec does not know an event, everything before that event is committed; then the
-// event is tried again with growing delays, as [Options] say; and then the projection is paused, in every process,
-// until somebody removes the cause and resumes it:
+// When a handler returns an error, or panics, or the codec does not know an event, everything before that event is
+// committed; then the event is tried again with growing delays, unless [Permanent] says that this is of no use; and then
+// the [Policy] decides:
 //
-//	status, err := sales.Status(ctx)       // Paused, Reason: which event and why
-//	err = target.Resume(ctx, "sales")
+//   - [Pause], the default, stops the partition before the event, in every process, until [Projection.Resume]. The read
+//     model is never wrong, and falls behind.
+//   - [Park] sets the event aside with whatever comes later in its stream, in order, and goes on with all other streams.
+//     [Projection.Parked] lists what waits, [Projection.Retry] has it applied and [Projection.Discard] gives it up.
+//   - [Skip] passes the event over. [Projection.Skipped] tells which.
 //
-// The usual cures are a new version of the handler, or [Options].IgnoreTypes. A database or network that is away is not
-// the event's fault: that is waited out.
+// Types that are to be passed over in any case are listed in [Options].IgnoreTypes. A database or network that is away is
+// not the event's fault: that is waited out.
 //
 // # Reading your own writes
 //
@@ -59,13 +68,39 @@
 //	result, err := store.Append(ctx, …)
 //	err = projection.WaitFor(ctx, target, "sales", result.Position)
 //
-// In tests [Projection.CatchUp] is simpler: it applies everything that is there, returns, and starts no goroutine.
+// [WaitForStream] waits for the partition of one stream only, and tells when that stream is parked. In tests
+// [Projection.CatchUp] is simpler: it applies everything that is there, returns, and starts no goroutine.
 //
-// # Changing a read model
+// # New versions
 //
 // A projection whose handler has changed goes on after its checkpoint with what the old one made of the events before.
-// To apply the new handler to all events, give the projection another name and its read model another table, run it
-// beside the old one until it has caught up, and then read from the new table.
+// To apply the new handler to all events, make it another version:
+//
+//	sales.Versioned(2, func(ctx context.Context, tx pgx.Tx) error {
+//		_, err := tx.Exec(ctx, `CREATE TABLE totals (order_id text PRIMARY KEY, total bigint NOT NULL)`)
+//		return err
+//	})
+//
+// The target keeps a read model for each version, on Postgres in a schema of its own. The new version is filled beside
+// the one that is live, and [Projection.Progress] tells how far it is. Once it has caught up it becomes the live one, in
+// one transaction; or it waits for [Switch], so that [Compare] can tell first in what the two differ. Switch goes back as
+// well. A handler with effects besides its read model asks [IsLive].
+//
+// # Status and health
+//
+// [Projection.Status] tells where the partitions are and who works on them, how many events the projection is behind and
+// for how long, what is parked, and the last error. [Status.Health] makes an answer for health checks of it. It does not
+// matter in which process they are called.
+//
+// # Inline
+//
+// [Inline] makes a store whose appends keep a read model in their own transaction, so that it is never behind. Appends
+// are slower for it, and fail when its handler does.
+//
+// # Views in memory
+//
+// A [View] is a value that each process folds from the events for itself, and queries directly. It keeps no checkpoint:
+// it reads all events when the process starts.
 //
 // # Targets
 //
@@ -83,6 +118,9 @@
 //	func (t IndexTarget) Advance(
 //		ctx context.Context, move eventstore.Move, work func(ctx context.Context, bulk *search.Bulk) error,
 //	) error {
+//		if work == nil { // only the checkpoint moves
+//			return t.Target.Advance(ctx, move, nil)
+//		}
 //		return t.Target.Advance(ctx, move, func(ctx context.Context, _ pgx.Tx) error {
 //			bulk := t.client.NewBulk()
 //			if err := work(ctx, bulk); err != nil {

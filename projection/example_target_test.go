@@ -38,6 +38,9 @@ var _ eventstore.Target[*bulk] = IndexTarget{}
 func (t IndexTarget) Advance(
 	ctx context.Context, move eventstore.Move, work func(ctx context.Context, tx *bulk) error,
 ) error {
+	if work == nil { // only the checkpoint moves
+		return t.Target.Advance(ctx, move, nil)
+	}
 	return t.Target.Advance(ctx, move, func(ctx context.Context, _ *memstore.Tx) error {
 		changes := &bulk{documents: make(map[string]string)}
 		if err := work(ctx, changes); err != nil {

@@ -111,11 +111,11 @@ func Example_pause() {
 		return
 	}
 	fmt.Println("applied up to", status.Position, "of", status.Head)
-	fmt.Println(status.Reason)
+	fmt.Println(status.LastError)
 
 	stop()
 	fmt.Println("stopped:", <-stopped)
-	// When the cause is removed: target.Resume(ctx, "sales")
+	// When the cause is removed: sales.Resume(ctx)
 
 	// Output:
 	// true

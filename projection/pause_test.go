@@ -46,16 +46,17 @@ func pausesAt[Tx any](b backend[Tx], fail func() error) {
 
 	status, err := p.Status(b.t.Context())
 	require.NoError(b.t, err)
-	assert.Equal(b.t, name, status.Consumer)
+	assert.Equal(b.t, name, status.Consumer.Name)
 	assert.Equal(b.t, before, status.Position)
 	assert.Equal(b.t, after, status.Head)
-	assert.True(b.t, status.Paused)
-	assert.Contains(b.t, status.Reason, errPoison.Error())
+	assert.Equal(b.t, projection.Paused, status.State())
+	assert.Contains(b.t, status.LastError, errPoison.Error())
+	require.ErrorIs(b.t, status.Health(time.Hour), eventstore.ErrPaused)
 	require.NoError(b.t, projection.WaitFor(b.t.Context(), b.target, name, before), "a paused projection has what it has")
 	require.ErrorIs(b.t, healthy.CatchUp(b.t.Context()), eventstore.ErrPaused, "it is paused everywhere")
 
 	poisoned.Store(false)
-	require.NoError(b.t, b.target.Resume(b.t.Context(), name))
+	require.NoError(b.t, p.Resume(b.t.Context()))
 	b.wait()
 	b.requireAppliedOnce()
 }

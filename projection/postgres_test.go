@@ -49,6 +49,7 @@ func onPostgres(t *testing.T) backend[pgx.Tx] {
 		t:      t,
 		store:  store,
 		target: pgstore.NewTarget(pool, nil),
+		pool:   pool,
 		note: func(ctx context.Context, tx pgx.Tx, entry string) error {
 			_, err := tx.Exec(ctx, "INSERT INTO notes (entry) VALUES ($1)", entry)
 			return err

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 
 	"github.com/pasttense/pasttense/eventstore"
@@ -17,6 +18,7 @@ type backend[Tx any] struct {
 	t      *testing.T
 	store  eventstore.Store
 	target eventstore.Target[Tx]
+	pool   *pgxpool.Pool // nil where there is no Postgres
 	// note adds an entry to a read model that is a list.
 	note func(ctx context.Context, tx Tx, entry string) error
 	// notes returns the committed entries in the order in which they were noted.

@@ -2,73 +2,92 @@ package projection_test
 
 import (
 	"context"
-	"errors"
 	"testing"
 	"testing/synctest"
 	"time"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/pasttense/pasttense/eventstore"
+	"github.com/pasttense/pasttense/memstore"
 	"github.com/pasttense/pasttense/projection"
 )
 
-// looks is checkpoints that answer from a function and note when they were asked.
-type looks struct {
-	eventstore.Checkpoints
-	answer func() (eventstore.Checkpoint, error)
-	at     []time.Time
+// at returns a target whose consumer has one partition for each of some positions.
+func at(t *testing.T, positions ...eventstore.Position) *memstore.Target {
+	t.Helper()
+	target := memstore.NewTarget(nil)
+	id := eventstore.ConsumerID{Name: name, Version: 1}
+	require.NoError(t, target.Define(t.Context(), id, eventstore.Definition{Partitions: len(positions)}))
+	for partition, position := range positions {
+		move(t, target, partition, 0, position)
+	}
+	return target
 }
 
-func (l *looks) Checkpoint(context.Context, string) (eventstore.Checkpoint, error) {
-	l.at = append(l.at, time.Now())
-	return l.answer()
+func move(t *testing.T, target *memstore.Target, partition int, from, to eventstore.Position) {
+	t.Helper()
+	checkpoints, err := target.Checkpoints(t.Context(), eventstore.ConsumerID{Name: name})
+	require.NoError(t, err)
+	step := eventstore.Move{
+		Consumer: checkpoints[partition].Consumer, Partition: partition, Epoch: checkpoints[partition].Epoch, From: from, To: to,
+	}
+	require.NoError(t, target.Advance(t.Context(), step, nil))
 }
 
-func TestWaitForLooksLessAndLessOften(t *testing.T) {
+func TestWaitForWaitsForAllPartitions(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		begin := time.Now()
-		checkpoints := &looks{answer: func() (eventstore.Checkpoint, error) {
-			if time.Since(begin) < time.Second {
-				return eventstore.Checkpoint{Position: 6}, nil
-			}
-			return eventstore.Checkpoint{Position: 8}, nil
-		}}
-		require.NoError(t, projection.WaitFor(t.Context(), checkpoints, name, 7))
-		assert.Equal(t, begin, checkpoints.at[0])
-		assert.Equal(t, time.Millisecond, checkpoints.at[1].Sub(begin))
-		assert.InDelta(t, time.Second, time.Since(begin), float64(50*time.Millisecond))
-		assert.InDelta(t, 26, len(checkpoints.at), 2)
+		target := at(t, 7, 6, 9)
+		done := make(chan error, 1)
+		go func() { done <- projection.WaitFor(t.Context(), target, name, 7) }()
+		synctest.Wait()
+		require.Empty(t, done)
+		move(t, target, 1, 6, 7)
+		require.NoError(t, <-done)
 	})
+}
+
+func TestWaitForStreamWaitsForItsPartition(t *testing.T) {
+	stream := eventstore.StreamID{Category: "order", Key: "1"}
+	positions := []eventstore.Position{0, 0, 0}
+	positions[eventstore.PartitionOf(stream, 3)] = 7
+	target := at(t, positions...)
+	require.NoError(t, projection.WaitForStream(t.Context(), target, name, stream, 7))
 }
 
 func TestWaitForTellsHowFarItCame(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		checkpoints := &looks{answer: func() (eventstore.Checkpoint, error) {
-			return eventstore.Checkpoint{Position: 6}, ctx.Err()
-		}}
-		err := projection.WaitFor(ctx, checkpoints, name, 7)
+		err := projection.WaitFor(ctx, at(t, 6, 5, 8), name, 7)
 		require.ErrorIs(t, err, context.DeadlineExceeded)
-		require.EqualError(t, err,
-			`wait for projection "sales" to reach position 7: it is at 6: context deadline exceeded`)
+		require.ErrorContains(t, err, `wait for projection "sales" to reach position 7: it is at 5: `)
 	})
 }
 
 func TestWaitForAPausedProjection(t *testing.T) {
-	checkpoints := &looks{answer: func() (eventstore.Checkpoint, error) {
-		return eventstore.Checkpoint{Position: 6, Paused: true, Reason: "poison"}, nil
-	}}
-	require.NoError(t, projection.WaitFor(t.Context(), checkpoints, name, 6))
-	err := projection.WaitFor(t.Context(), checkpoints, name, 7)
+	target := at(t, 8, 6)
+	checkpoints, err := target.Checkpoints(t.Context(), eventstore.ConsumerID{Name: name})
+	require.NoError(t, err)
+	require.NoError(t, target.Pause(t.Context(), checkpoints[1], "poison"))
+	require.NoError(t, projection.WaitFor(t.Context(), target, name, 6))
+	err = projection.WaitFor(t.Context(), target, name, 7)
 	require.ErrorIs(t, err, eventstore.ErrPaused)
 	require.ErrorContains(t, err, "poison")
 }
 
-func TestWaitForReturnsTheErrorOfTheCheckpoints(t *testing.T) {
-	errAway := errors.New("the database is away")
-	checkpoints := &looks{answer: func() (eventstore.Checkpoint, error) { return eventstore.Checkpoint{}, errAway }}
-	require.ErrorIs(t, projection.WaitFor(t.Context(), checkpoints, name, 7), errAway)
+func TestWaitForAParkedStream(t *testing.T) {
+	target := at(t, 8)
+	stream := eventstore.StreamID{Category: "order", Key: "1"}
+	checkpoints, err := target.Checkpoints(t.Context(), eventstore.ConsumerID{Name: name})
+	require.NoError(t, err)
+	require.NoError(t, target.Advance(t.Context(), eventstore.Move{
+		Consumer: checkpoints[0].Consumer, Epoch: checkpoints[0].Epoch, From: 8, To: 9,
+		Park: []eventstore.Parked{{Stream: stream, Version: 3, Position: 9, Type: "x", Reason: "poison"}},
+	}, nil))
+	require.NoError(t, projection.WaitFor(t.Context(), target, name, 9))
+	require.NoError(t, projection.WaitForStream(t.Context(), target, name, stream, 8), "before what is parked")
+	err = projection.WaitForStream(t.Context(), target, name, stream, 20)
+	require.ErrorIs(t, err, eventstore.ErrParked)
+	require.ErrorContains(t, err, "poison")
 }

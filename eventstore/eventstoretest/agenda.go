@@ -48,59 +48,47 @@ func RunAgenda(t *testing.T, factory func(t *testing.T) AgendaHarness) {
 }
 
 func agendaGuarantees() []guarantee[*agendaTrial] {
-	return []guarantee[*agendaTrial]{
-		{"checkpoints", checkpointClauses(func(c *agendaTrial) *checkpointTrial { return c.checkpoints() })},
-		{"plan", planClauses()},
-		{"claim", claimClauses()},
-		{"done and postpone", doneClauses()},
-	}
+	return append(consumerGuarantees(func(c *agendaTrial) *consumerTrial { return c.consumerTrial }),
+		guarantee[*agendaTrial]{"plan", planClauses()},
+		guarantee[*agendaTrial]{"claim", claimClauses()},
+		guarantee[*agendaTrial]{"done and postpone", doneClauses()},
+	)
 }
 
 // agendaTrial is one run of a clause of RunAgenda.
 type agendaTrial struct {
-	*run
+	*consumerTrial
 	AgendaHarness
+
+	// agendas are the agenda, and the same as another process has it where the backend has such.
+	agendas []eventstore.Agenda
 }
 
 func runAgendaTrial(t reporter, h AgendaHarness, check func(c *agendaTrial)) {
 	t.Helper()
-	c := &agendaTrial{run: newRun(t, h.Patience, h.Tasks, h.Seed), AgendaHarness: h}
+	c := &agendaTrial{
+		consumerTrial: &consumerTrial{run: newRun(t, h.Patience, h.Tasks, h.Seed), passTime: h.PassTime},
+		AgendaHarness: h,
+	}
 	defer c.finish()
+	c.open()
 	check(c)
 }
 
-// handles returns the agenda, and the same as another process has it where the backend has such.
-func (c *agendaTrial) handles() []eventstore.Agenda {
+func (c *agendaTrial) open() {
 	c.Helper()
-	handles := []eventstore.Agenda{c.Agenda}
+	c.agendas = []eventstore.Agenda{c.Agenda}
 	if c.Open != nil {
 		other, err := c.Open(c.ctx)
 		c.ok(err, "open another handle")
-		handles = append(handles, other)
+		c.agendas = append(c.agendas, other)
 	}
-	return handles
-}
-
-// checkpoints makes the trial one of checkpoints, which an agenda moves by planning nothing.
-func (c *agendaTrial) checkpoints() *checkpointTrial {
-	c.Helper()
-	trial := &checkpointTrial{run: c.run}
-	for _, agenda := range c.handles() {
-		trial.handles = append(trial.handles, checkpointHandle{
-			Checkpoints: agenda,
+	for _, agenda := range c.agendas {
+		c.handles = append(c.handles, consumerHandle{
+			keeper: agenda,
 			move: func(ctx context.Context, move eventstore.Move) error {
 				return agenda.Plan(ctx, move, nil)
 			},
 		})
 	}
-	return trial
-}
-
-// pass lets time pass on the agenda's clock.
-func (c *agendaTrial) pass(d time.Duration) {
-	if c.PassTime != nil {
-		c.PassTime(d)
-		return
-	}
-	c.pause(d)
 }

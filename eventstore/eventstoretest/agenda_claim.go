@@ -47,8 +47,8 @@ func instancesOf(tasks []eventstore.Task) string {
 // planInTurn plans instances one after another, with some time between.
 func (c *agendaTrial) planInTurn(instances ...string) {
 	c.Helper()
-	for i, instance := range instances {
-		c.plan(eventstore.Position(i), versions{instance: 1})
+	for _, instance := range instances {
+		c.plan(versions{instance: 1})
 		c.pass(2 * time.Millisecond)
 	}
 }
@@ -67,12 +67,12 @@ func claimLimit(c *agendaTrial) {
 }
 
 func claimedIsNotGiven(c *agendaTrial) {
-	c.plan(0, versions{"a": 7})
+	c.plan(versions{"a": 7})
 	for _, task := range c.claim(10, long) {
 		want := eventstore.Task{Process: testProcess, Instance: "a", Version: 7, DueAt: task.DueAt}
 		equal(c, "claimed task", task, want)
 	}
-	for _, agenda := range c.handles() {
+	for _, agenda := range c.agendas {
 		claimed, err := agenda.Claim(c.ctx, testProcess, 10, long)
 		c.ok(err, "claim")
 		equal(c, "claimed again", len(claimed), 0)
@@ -87,7 +87,7 @@ func claimedIsNotGiven(c *agendaTrial) {
 }
 
 func leaseEnds(c *agendaTrial) {
-	c.plan(0, versions{"a": 1})
+	c.plan(versions{"a": 1})
 	for range 3 {
 		equal(c, "claimed", instancesOf(c.claim(10, moment)), "[a]")
 		begun := time.Now()
@@ -113,19 +113,18 @@ func racingClaims(c *agendaTrial) {
 	for i := range c.size {
 		instances[counted("instance", i)] = 1
 	}
-	c.plan(0, instances)
+	c.plan(instances)
 	c.claimEverythingOnce(racers, c.size)
 }
 
 // claimEverythingOnce lets racers claim until all tasks are claimed, and ends the clause when one is claimed twice.
 func (c *agendaTrial) claimEverythingOnce(racers, total int) {
 	c.Helper()
-	handles := c.handles()
 	var mu sync.Mutex
 	claimed := make(map[string]int)
 	c.race(racers, func(i int) error {
 		for c.ctx.Err() == nil {
-			tasks, err := handles[i%len(handles)].Claim(c.ctx, testProcess, 1+i, long)
+			tasks, err := c.agendas[i%len(c.agendas)].Claim(c.ctx, testProcess, 1+i, long)
 			if err != nil {
 				return err
 			}
@@ -152,7 +151,7 @@ func racingClaimsOfExpired(c *agendaTrial) {
 	for i := range total {
 		instances[counted("instance", i)] = 1
 	}
-	c.plan(0, instances)
+	c.plan(instances)
 	equal(c, "claimed", len(c.claim(total, moment)), total)
 	c.pass(2 * moment)
 	c.claimEverythingOnce(4, total)
@@ -160,7 +159,8 @@ func racingClaimsOfExpired(c *agendaTrial) {
 
 func processesAreApart(c *agendaTrial) {
 	for i, process := range []string{"a", "A", "b"} {
-		move := eventstore.Move{Consumer: process, To: 1}
+		c.define(first(process), 1)
+		move := leaving(c.at(first(process), 0), 1)
 		c.ok(c.Agenda.Plan(c.ctx, move, versions{"same": eventstore.Version(i + 1)}), "plan")
 	}
 	claimed, err := c.Agenda.Claim(c.ctx, "a", 10, long)

@@ -10,6 +10,13 @@ import (
 
 const testProcess = "checkout"
 
+// process returns the consumer of the tests' process manager, which it defines if it is not.
+func (c *agendaTrial) process() eventstore.Checkpoint {
+	c.Helper()
+	c.define(first(testProcess), 1)
+	return c.at(first(testProcess), 0)
+}
+
 // planClauses hold that a plan makes the move and adds its tasks, both or neither.
 func planClauses() []clause[*agendaTrial] {
 	return []clause[*agendaTrial]{
@@ -18,6 +25,8 @@ func planClauses() []clause[*agendaTrial] {
 		{name: "one of many racing plans wins", check: onePlanWins},
 		{name: "a plan gives a task the greater version", check: planRaisesVersion},
 		{name: "a plan keeps the due time of a task", check: planKeepsDueTime},
+		{name: "partitions plan at the same time", check: plansOfPartitions},
+		{name: "a forgotten process has no tasks", check: forgottenHasNoTasks},
 		{name: "odd instances are distinct", check: oddInstances},
 		{name: "many instances in one plan", check: manyInstances},
 		{name: "an ended context ends every method", check: endedContextEndsAgenda},
@@ -26,11 +35,11 @@ func planClauses() []clause[*agendaTrial] {
 
 type versions = map[string]eventstore.Version
 
-// plan moves the process on by one, from a position, and plans instances.
-func (c *agendaTrial) plan(from eventstore.Position, instances versions) {
+// plan moves the process on by one and plans instances.
+func (c *agendaTrial) plan(instances versions) {
 	c.Helper()
-	move := eventstore.Move{Consumer: testProcess, From: from, To: from + 1}
-	c.ok(c.Agenda.Plan(c.ctx, move, instances), "plan %v", instances)
+	at := c.process()
+	c.ok(c.Agenda.Plan(c.ctx, leaving(at, at.Position+1), instances), "plan %v", instances)
 }
 
 func (c *agendaTrial) tasks(agenda eventstore.Agenda) []eventstore.Task {
@@ -57,8 +66,8 @@ func versionsOf(tasks []eventstore.Task) versions {
 }
 
 func planAddsTasks(c *agendaTrial) {
-	c.plan(0, versions{"a": 3, "b": 1})
-	for _, agenda := range c.handles() {
+	c.plan(versions{"a": 3, "b": 1})
+	for _, agenda := range c.agendas {
 		tasks := c.tasks(agenda)
 		equal(c, "tasks", fmt.Sprint(versionsOf(tasks)), fmt.Sprint(versions{"a": 3, "b": 1}))
 		for _, task := range tasks {
@@ -69,30 +78,36 @@ func planAddsTasks(c *agendaTrial) {
 			equal(c, "a new task has a due time", task.DueAt.IsZero(), false)
 		}
 	}
-	checkpoint, err := c.Agenda.Checkpoint(c.ctx, testProcess)
-	c.ok(err, "read checkpoint")
-	equal(c, "position", checkpoint.Position, 1)
+	c.is(first(testProcess), 1)
 	equal(c, "tasks that are due", len(c.claim(10, long)), 2)
 }
 
 func refusedPlanAddsNothing(c *agendaTrial) {
-	move := eventstore.Move{Consumer: testProcess, From: 5, To: 6}
-	err := c.Agenda.Plan(c.ctx, move, versions{"a": 1})
+	at := c.process()
+	elsewhere, before := leaving(at, 6), leaving(at, 1)
+	elsewhere.From = 5
+	err := c.Agenda.Plan(c.ctx, elsewhere, versions{"a": 1})
 	c.fails(err, eventstore.ErrCheckpointMoved, "plan from elsewhere")
-	c.ok(c.Agenda.Pause(c.ctx, testProcess, 0, "a reason"), "pause")
-	err = c.Agenda.Plan(c.ctx, eventstore.Move{Consumer: testProcess, To: 1}, versions{"a": 1})
+	c.pauses(at, "a reason")
+	err = c.Agenda.Plan(c.ctx, leaving(c.at(first(testProcess), 0), 1), versions{"a": 1})
 	c.fails(err, eventstore.ErrPaused, "plan of who is paused")
+	c.ok(c.Agenda.Resume(c.ctx, first(testProcess)), "resume")
+	err = c.Agenda.Plan(c.ctx, before, versions{"a": 1})
+	c.fails(err, eventstore.ErrCheckpointMoved, "plan in an older epoch")
+	err = c.Agenda.Plan(c.ctx, eventstore.Move{Consumer: first("undefined"), To: 1}, versions{"a": 1})
+	c.fails(err, eventstore.ErrCheckpointMoved, "plan of who is not defined")
 	equal(c, "tasks", len(c.tasks(c.Agenda)), 0)
+	c.is(first(testProcess), 0)
 }
 
 func onePlanWins(c *agendaTrial) {
 	const racers = 6
-	handles := c.handles()
 	for round := range 10 {
+		at := c.process()
 		var won, winner atomic.Int64
 		c.race(racers, func(i int) error {
-			move := eventstore.Move{Consumer: testProcess, From: eventstore.Position(round), To: eventstore.Position(round + 1)}
-			err := handles[i%len(handles)].Plan(c.ctx, move, versions{counted("by", round, i): 1, "all": 1})
+			move := leaving(at, at.Position+1)
+			err := c.agendas[i%len(c.agendas)].Plan(c.ctx, move, versions{counted("by", round, i): 1, "all": 1})
 			if err == nil {
 				won.Add(1)
 				winner.Store(int64(i))
@@ -106,25 +121,65 @@ func onePlanWins(c *agendaTrial) {
 	}
 }
 
+// plansOfPartitions plans the same instance and others from several partitions at the same time. None waits for another
+// for ever, and the greatest version remains.
+func plansOfPartitions(c *agendaTrial) {
+	const partitions = 4
+	process := first(testProcess)
+	c.define(process, partitions)
+	begun := c.all(c.handles[0], process)
+	steps := max(c.size/partitions/2, 1)
+	c.race(partitions, func(i int) error {
+		for at := begun[i]; at.Position < eventstore.Position(steps); at.Position++ {
+			version := eventstore.Version(at.Position + 1)
+			planned := versions{"a": version, "b": version, "c": version, counted("own", i): version}
+			if err := c.agendas[i%len(c.agendas)].Plan(c.ctx, leaving(at, at.Position+1), planned); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	want := make(versions)
+	for _, instance := range []string{"a", "b", "c", "own-0", "own-1", "own-2", "own-3"} {
+		want[instance] = eventstore.Version(steps)
+	}
+	equal(c, "tasks", fmt.Sprint(versionsOf(c.tasks(c.Agenda))), fmt.Sprint(want))
+	c.is(process, eventstore.Position(steps))
+}
+
+func forgottenHasNoTasks(c *agendaTrial) {
+	c.plan(versions{"a": 1, "b": 1})
+	other := first("other")
+	c.define(other, 1)
+	c.ok(c.Agenda.Plan(c.ctx, leaving(c.at(other, 0), 1), versions{"a": 1}), "plan")
+	c.ok(c.Agenda.Forget(c.ctx, first(testProcess)), "forget")
+	equal(c, "tasks", len(c.tasks(c.Agenda)), 0)
+	tasks, err := c.Agenda.Tasks(c.ctx, "other")
+	c.ok(err, "list tasks")
+	equal(c, "tasks of another", len(tasks), 1)
+	c.plan(versions{"b": 2})
+	equal(c, "tasks", fmt.Sprint(versionsOf(c.tasks(c.Agenda))), fmt.Sprint(versions{"b": 2}))
+}
+
 func planRaisesVersion(c *agendaTrial) {
-	for from, version := range []eventstore.Version{3, 5, 4, 5, 1, 9} {
-		c.plan(eventstore.Position(from), versions{"a": version})
+	for _, version := range []eventstore.Version{3, 5, 4, 5, 1, 9} {
+		c.plan(versions{"a": version})
 	}
 	equal(c, "version", c.task().Version, 9)
-	c.plan(6, versions{"a": 2})
+	c.plan(versions{"a": 2})
 	equal(c, "version", c.task().Version, 9)
 }
 
 func planKeepsDueTime(c *agendaTrial) {
-	c.plan(0, versions{"a": 1})
+	c.plan(versions{"a": 1})
 	due := c.task().DueAt
 	c.pass(moment)
-	c.plan(1, versions{"a": 2})
+	c.plan(versions{"a": 2})
 	equal(c, "due time of a task planned again", c.task().DueAt, due)
 
 	equal(c, "claimed", len(c.claim(1, long)), 1)
 	due = c.task().DueAt
-	c.plan(2, versions{"a": 3})
+	c.plan(versions{"a": 3})
 	equal(c, "due time of a claimed task planned again", c.task().DueAt, due)
 	equal(c, "claimed again", len(c.claim(1, long)), 0)
 }
@@ -134,7 +189,7 @@ func oddInstances(c *agendaTrial) {
 	for i, name := range append(oddNames(), "-", "a-b") {
 		want[name] = eventstore.Version(i + 1)
 	}
-	c.plan(0, want)
+	c.plan(want)
 	equal(c, "tasks", fmt.Sprint(versionsOf(c.tasks(c.Agenda))), fmt.Sprint(want))
 	claimed := c.claim(len(want), long)
 	equal(c, "claimed", fmt.Sprint(versionsOf(claimed)), fmt.Sprint(want))
@@ -150,14 +205,14 @@ func manyInstances(c *agendaTrial) {
 	for i := range many {
 		instances[counted("instance", i)] = eventstore.Version(i + 1)
 	}
-	c.plan(0, instances)
+	c.plan(instances)
 	equal(c, "tasks", len(c.tasks(c.Agenda)), many)
-	c.plan(1, instances)
+	c.plan(instances)
 	equal(c, "claimed", fmt.Sprint(versionsOf(c.claim(2*many, long))), fmt.Sprint(instances))
 }
 
 func endedContextEndsAgenda(c *agendaTrial) {
-	c.plan(0, versions{"a": 1})
+	c.plan(versions{"a": 1})
 	task := c.claim(1, long)[0]
 	before := c.tasks(c.Agenda)
 	ctx, cancel := context.WithCancel(c.ctx)
@@ -168,7 +223,7 @@ func endedContextEndsAgenda(c *agendaTrial) {
 	c.fails(err, context.Canceled, "Tasks")
 	c.fails(c.Agenda.Done(ctx, task), context.Canceled, "Done")
 	c.fails(c.Agenda.Postpone(ctx, task, 0, ""), context.Canceled, "Postpone")
-	err = c.Agenda.Plan(ctx, eventstore.Move{Consumer: testProcess, From: 1, To: 2}, versions{"b": 1})
+	err = c.Agenda.Plan(ctx, leaving(c.process(), 2), versions{"b": 1})
 	c.fails(err, context.Canceled, "Plan")
 	equal(c, "tasks", c.tasks(c.Agenda), before)
 }

@@ -42,11 +42,14 @@
 // # Read models and process managers
 //
 // A backend that keeps read models runs [RunTarget] for its eventstore.Target, and one that serves process managers
-// [RunAgenda] for its eventstore.Agenda.
+// [RunAgenda] for its eventstore.Agenda. What both have in common, checkpoints and leases, is tested of both. Where
+// there are several handles (Open) each clause uses them all. Leases run out in earnest, after some milliseconds, or by
+// a clock that the harness moves (PassTime).
 //
 // # What is not tested
 //
 // The suite sees a store through its port. How fast it is, which roles may change its tables (a part of S12), what it
-// tells of an append that holds readers back (a part of S8), and how it finds out that acknowledged events were lost
-// under it (a part of S13) are for the tests of the backend.
+// tells of an append that holds readers back (a part of S8), how it finds out that acknowledged events were lost under
+// it (a part of S13), the versions of read models, and when a move that stands still is ended (Move.IdleTimeout) are for
+// the tests of the backend.
 package eventstoretest

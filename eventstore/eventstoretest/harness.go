@@ -70,6 +70,9 @@ const (
 	needsUnrelated feature = "OpenUnrelated"
 	needsKill      feature = "Kill"
 	needsCrash     feature = "Crash"
+
+	// needsCounter is no field: it is a store that implements eventstore.Counter.
+	needsCounter feature = "a Store that is a Counter"
 )
 
 func (h Harness) has(f feature) bool {
@@ -84,6 +87,9 @@ func (h Harness) has(f feature) bool {
 		return h.Kill != nil
 	case needsCrash:
 		return h.Crash != nil
+	case needsCounter:
+		_, counts := h.Store.(eventstore.Counter)
+		return counts
 	default:
 		return false
 	}

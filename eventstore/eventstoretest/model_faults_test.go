@@ -17,6 +17,7 @@ func TestModelFaultsAreNoticed(t *testing.T) {
 			"S4 stable prefix/held appends race",
 			"storms/killed connections",
 			"S8 live/not caught up while something is hidden",
+			"counting/what a held append hides is not counted",
 		}},
 		{"through is a position that was only drawn", with(faults{throughIsDrawn: true}), []string{
 			"S4 stable prefix/a rolled back append moves nothing",

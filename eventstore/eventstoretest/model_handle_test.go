@@ -147,6 +147,22 @@ func (h *modelHandle) Head(ctx context.Context) (eventstore.Position, error) {
 	return head, nil
 }
 
+func (h *modelHandle) Count(
+	ctx context.Context, after, through eventstore.Position, filter eventstore.Filter, limit int,
+) (int, error) {
+	if limit < 0 {
+		return 0, eventstore.ErrInvalid
+	}
+	batch, _, err := h.batch(ctx, after, filter)
+	counted := 0
+	for _, e := range batch.Events {
+		if e.Position <= through && (limit == 0 || counted < limit) {
+			counted++
+		}
+	}
+	return counted, err
+}
+
 func (h *modelHandle) Close(context.Context) error {
 	h.once.Do(func() { close(h.closed) })
 	return nil

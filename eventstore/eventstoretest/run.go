@@ -32,6 +32,7 @@ func guarantees() []guarantee[*trial] {
 		{"S13 where it ends", whereItEndsClauses()},
 		{"storms", stormClauses()},
 		{"reading", readingClauses()},
+		{"counting", countingClauses()},
 		{"iterators", iteratorClauses()},
 		{"lifecycle", lifecycleClauses()},
 	}

@@ -24,6 +24,9 @@ type TargetHarness[Tx any] struct {
 	// Open returns the target as another process would have it. May be nil.
 	Open func(ctx context.Context) (eventstore.Target[Tx], error)
 
+	// PassTime moves the target's clock. Where it is nil the suite lets a little time pass in earnest.
+	PassTime func(d time.Duration)
+
 	// Kill breaks all connections of the target while they are at work. It must recover by itself. May be nil.
 	Kill func(ctx context.Context) error
 
@@ -64,50 +67,63 @@ func RunTarget[Tx any](t *testing.T, factory func(t *testing.T) TargetHarness[Tx
 }
 
 func targetGuarantees[Tx any]() []guarantee[*targetTrial[Tx]] {
-	return []guarantee[*targetTrial[Tx]]{
-		{"checkpoints", checkpointClauses(func(c *targetTrial[Tx]) *checkpointTrial {
-			return c.checkpoints()
-		})},
-		{"advance", advanceClauses[Tx]()},
-	}
+	parking := func(c *targetTrial[Tx]) *parkingTrial { return c.parking() }
+	return append(consumerGuarantees(func(c *targetTrial[Tx]) *consumerTrial { return c.consumerTrial }),
+		guarantee[*targetTrial[Tx]]{"advance", advanceClauses[Tx]()},
+		guarantee[*targetTrial[Tx]]{"moving", movingClauses[Tx]()},
+		guarantee[*targetTrial[Tx]]{"parking", clausesOf(parkingClauses(), parking)},
+		guarantee[*targetTrial[Tx]]{"retry and discard", clausesOf(retryClauses(), parking)},
+	)
 }
 
 // targetTrial is one run of a clause of RunTarget.
 type targetTrial[Tx any] struct {
-	*run
+	*consumerTrial
 	TargetHarness[Tx]
+
+	// targets are the target, and the same as another process has it where the backend has such.
+	targets []eventstore.Target[Tx]
 }
 
 func runTargetTrial[Tx any](t reporter, h TargetHarness[Tx], check func(c *targetTrial[Tx])) {
 	t.Helper()
-	c := &targetTrial[Tx]{run: newRun(t, h.Patience, h.Moves, h.Seed), TargetHarness: h}
+	c := &targetTrial[Tx]{
+		consumerTrial: &consumerTrial{run: newRun(t, h.Patience, h.Moves, h.Seed), passTime: h.PassTime},
+		TargetHarness: h,
+	}
 	defer c.finish()
+	c.open()
 	check(c)
 }
 
-// handles returns the target, and the same as another process has it where the backend has such.
-func (c *targetTrial[Tx]) handles() []eventstore.Target[Tx] {
+func (c *targetTrial[Tx]) open() {
 	c.Helper()
-	handles := []eventstore.Target[Tx]{c.Target}
+	c.targets = []eventstore.Target[Tx]{c.Target}
 	if c.Open != nil {
 		other, err := c.Open(c.ctx)
 		c.ok(err, "open another handle")
-		handles = append(handles, other)
+		c.targets = append(c.targets, other)
 	}
-	return handles
-}
-
-// checkpoints makes the trial one of checkpoints, which a target moves by doing no work.
-func (c *targetTrial[Tx]) checkpoints() *checkpointTrial {
-	c.Helper()
-	trial := &checkpointTrial{run: c.run}
-	for _, target := range c.handles() {
-		trial.handles = append(trial.handles, checkpointHandle{
-			Checkpoints: target,
+	for _, target := range c.targets {
+		c.handles = append(c.handles, consumerHandle{
+			keeper: target,
 			move: func(ctx context.Context, move eventstore.Move) error {
-				return target.Advance(ctx, move, func(context.Context, Tx) error { return nil })
+				return target.Advance(ctx, move, nil)
 			},
 		})
+	}
+}
+
+// parking makes the trial one of what is parked.
+func (c *targetTrial[Tx]) parking() *parkingTrial {
+	trial := &parkingTrial{
+		consumerTrial: c.consumerTrial,
+		failing: func(ctx context.Context, move eventstore.Move) error {
+			return c.Target.Advance(ctx, move, func(context.Context, Tx) error { return errWork })
+		},
+	}
+	for _, target := range c.targets {
+		trial.parking = append(trial.parking, target)
 	}
 	return trial
 }

@@ -13,6 +13,7 @@ import (
 func advanceClauses[Tx any]() []clause[*targetTrial[Tx]] {
 	return []clause[*targetTrial[Tx]]{
 		{name: "work and move appear together", check: workAndMoveAppearTogether[Tx]},
+		{name: "no work is nothing to do", check: noWorkIsNothingToDo[Tx]},
 		{name: "failed work leaves nothing", check: failedWorkLeavesNothing[Tx]},
 		{name: "work that panics leaves nothing", check: panickingWorkLeavesNothing[Tx]},
 		{name: "a canceled context leaves all or nothing", check: canceledWorkIsAtomic[Tx]},
@@ -20,49 +21,69 @@ func advanceClauses[Tx any]() []clause[*targetTrial[Tx]] {
 		{name: "work of racing moves is run once", check: racingWorkIsRunOnce[Tx]},
 		{name: "another takes over after failed work", check: anotherTakesOver[Tx]},
 		{name: "many handlers of one consumer", check: manyHandlersOfOne[Tx]},
-		{name: "many consumers at once", check: manyConsumers[Tx]},
+		{name: "many partitions of many consumers at once", check: manyPartitions[Tx]},
 		{name: "killed connections", check: manyHandlersKilled[Tx], needs: []feature{needsKill}},
 	}
 }
 
-// marked ends the clause unless a name was marked so often and the consumer is at a position.
-func (c *targetTrial[Tx]) marked(name string, times int, consumer string, position eventstore.Position) {
+// marked ends the clause unless a name was marked so often and the consumer's only partition is at a position.
+func (c *targetTrial[Tx]) marked(name string, times int, consumer eventstore.ConsumerID, position eventstore.Position) {
 	c.Helper()
 	got, err := c.Marks(c.ctx, name)
 	c.ok(err, "count marks of %q", name)
 	equal(c, "marks of "+name, got, times)
-	checkpoint, err := c.Target.Checkpoint(c.ctx, consumer)
-	c.ok(err, "read checkpoint of %q", consumer)
-	equal(c, "position of "+consumer, checkpoint.Position, position)
+	equal(c, "position of "+consumer.String(), c.at(consumer, 0).Position, position)
+}
+
+// to returns the move of a consumer's only partition to a position.
+func (c *targetTrial[Tx]) to(consumer eventstore.ConsumerID, to eventstore.Position) eventstore.Move {
+	c.Helper()
+	return leaving(c.at(consumer, 0), to)
 }
 
 func workAndMoveAppearTogether[Tx any](c *targetTrial[Tx]) {
+	sales := first("sales")
+	c.define(sales, 1)
 	work := func(ctx context.Context, tx Tx) error {
 		for range 3 {
 			if err := c.Mark(ctx, tx, "a"); err != nil {
 				return err
 			}
 		}
-		checkpoint, err := c.Target.Checkpoint(ctx, "sales")
+		all, err := c.Target.Checkpoints(ctx, sales)
 		if err != nil {
 			return err
 		}
 		times, err := c.Marks(ctx, "a")
-		if err == nil && (times != 0 || checkpoint.Position != 0) {
-			err = fmt.Errorf("%d marks and position %d are seen before the transaction has ended", times, checkpoint.Position)
+		if err == nil && (times != 0 || all[0].Position != 0) {
+			err = fmt.Errorf("%d marks and position %d are seen before the transaction has ended", times, all[0].Position)
 		}
 		return err
 	}
-	c.ok(c.Target.Advance(c.ctx, eventstore.Move{Consumer: "sales", To: 7}, work), "advance")
-	c.marked("a", 3, "sales", 7)
+	c.ok(c.Target.Advance(c.ctx, c.to(sales, 7), work), "advance")
+	c.marked("a", 3, sales, 7)
+}
+
+func noWorkIsNothingToDo[Tx any](c *targetTrial[Tx]) {
+	sales := first("sales")
+	c.define(sales, 1)
+	for i, target := range c.targets {
+		move := c.to(sales, eventstore.Position(i+1))
+		c.ok(target.Advance(c.ctx, move, nil), "advance without work")
+		c.is(sales, move.To)
+		c.fails(target.Advance(c.ctx, move, nil), eventstore.ErrCheckpointMoved, "advance again without work")
+	}
 }
 
 var errWork = errors.New("work failed")
 
 func failedWorkLeavesNothing[Tx any](c *targetTrial[Tx]) {
+	sales := first("sales")
+	c.define(sales, 1)
+	before := c.at(sales, 0)
 	for i := range 3 {
 		run := 0
-		err := c.Target.Advance(c.ctx, eventstore.Move{Consumer: "sales", To: 7}, func(ctx context.Context, tx Tx) error {
+		err := c.Target.Advance(c.ctx, c.to(sales, 7), func(ctx context.Context, tx Tx) error {
 			run++
 			if i == 1 {
 				return errWork
@@ -71,17 +92,17 @@ func failedWorkLeavesNothing[Tx any](c *targetTrial[Tx]) {
 		})
 		c.fails(err, errWork, "advance with work that fails")
 		equal(c, "runs of failing work", run, 1)
-		c.marked("a", 0, "sales", 0)
+		c.marked("a", 0, sales, 0)
+		equal(c, "checkpoint", c.at(sales, 0), before)
 	}
-	c.advances("sales", 0, 7, "a")
-	c.marked("a", 1, "sales", 7)
+	c.advances(sales, 7, "a")
+	c.marked("a", 1, sales, 7)
 }
 
 // advances makes a move whose work is one mark.
-func (c *targetTrial[Tx]) advances(consumer string, from, to eventstore.Position, mark string) {
+func (c *targetTrial[Tx]) advances(consumer eventstore.ConsumerID, to eventstore.Position, mark string) {
 	c.Helper()
-	err := c.Target.Advance(c.ctx, eventstore.Move{Consumer: consumer, From: from, To: to}, c.marking(mark))
-	c.ok(err, "advance %q from %d to %d", consumer, from, to)
+	c.ok(c.Target.Advance(c.ctx, c.to(consumer, to), c.marking(mark)), "advance %q to %d", consumer, to)
 }
 
 // marking is work that makes one mark.
@@ -90,74 +111,83 @@ func (c *targetTrial[Tx]) marking(name string) func(ctx context.Context, tx Tx) 
 }
 
 func panickingWorkLeavesNothing[Tx any](c *targetTrial[Tx]) {
+	sales := first("sales")
+	c.define(sales, 1)
 	for range 20 {
-		c.panics(func(ctx context.Context, tx Tx) error {
+		c.panics(c.to(sales, 7), func(ctx context.Context, tx Tx) error {
 			if err := c.Mark(ctx, tx, "a"); err != nil {
 				return err
 			}
 			panic("work panics")
 		})
-		c.marked("a", 0, "sales", 0)
+		c.marked("a", 0, sales, 0)
 	}
-	c.advances("sales", 0, 7, "a")
-	c.marked("a", 1, "sales", 7)
+	c.advances(sales, 7, "a")
+	c.marked("a", 1, sales, 7)
 }
 
 // panics advances with work that panics. The panic may go on, or come back as an error.
-func (c *targetTrial[Tx]) panics(work func(ctx context.Context, tx Tx) error) {
+func (c *targetTrial[Tx]) panics(move eventstore.Move, work func(ctx context.Context, tx Tx) error) {
 	c.Helper()
 	defer func() { _ = recover() }()
-	if err := c.Target.Advance(c.ctx, eventstore.Move{Consumer: "sales", To: 7}, work); err == nil {
+	if err := c.Target.Advance(c.ctx, move, work); err == nil {
 		c.Fatalf("advance with work that panics has returned no error")
 	}
 }
 
 func canceledWorkIsAtomic[Tx any](c *targetTrial[Tx]) {
 	for i := range 10 {
-		consumer, mark := counted("consumer", i), counted("mark", i)
+		consumer, mark := first(counted("consumer", i)), counted("mark", i)
+		c.define(consumer, 1)
 		ctx, cancel := context.WithCancel(c.ctx)
-		err := c.Target.Advance(ctx, eventstore.Move{Consumer: consumer, To: 7}, func(ctx context.Context, tx Tx) error {
+		err := c.Target.Advance(ctx, c.to(consumer, 7), func(ctx context.Context, tx Tx) error {
 			err := c.Mark(ctx, tx, mark)
 			cancel()
 			return err
 		})
 		cancel()
-		checkpoint, getErr := c.Target.Checkpoint(c.ctx, consumer)
-		c.ok(getErr, "read checkpoint")
-		if err == nil && checkpoint.Position != 7 {
-			c.Fatalf("advance has returned no error, and the checkpoint is at %d", checkpoint.Position)
+		position := c.at(consumer, 0).Position
+		if err == nil && position != 7 {
+			c.Fatalf("advance has returned no error, and the checkpoint is at %d", position)
 		}
-		c.marked(mark, int(checkpoint.Position/7), consumer, checkpoint.Position)
+		c.marked(mark, int(position/7), consumer, position)
 	}
 }
 
 func refusedWorkIsNotRun[Tx any](c *targetTrial[Tx]) {
-	c.advances("sales", 0, 7, "first")
-	c.advances("paused", 0, 7, "first")
-	c.ok(c.Target.Pause(c.ctx, "paused", 7, "a reason"), "pause")
+	sales, paused := first("sales"), first("paused")
+	for _, id := range []eventstore.ConsumerID{sales, paused} {
+		c.define(id, 1)
+		c.advances(id, 7, "first")
+	}
+	c.pauses(c.at(paused, 0), "a reason")
 	run := 0
 	work := func(ctx context.Context, tx Tx) error { run++; return c.Mark(ctx, tx, "refused") }
-	for _, target := range c.handles() {
-		err := target.Advance(c.ctx, eventstore.Move{Consumer: "sales", From: 0, To: 8}, work)
-		c.fails(err, eventstore.ErrCheckpointMoved, "advance from elsewhere")
-		err = target.Advance(c.ctx, eventstore.Move{Consumer: "paused", From: 7, To: 8}, work)
-		c.fails(err, eventstore.ErrPaused, "advance who is paused")
+	elsewhere, before, invalid, nowhere := c.to(sales, 8), c.to(sales, 8), c.to(sales, 6), c.to(sales, 8)
+	elsewhere.From--
+	nowhere.Partition++
+	c.coordinates(c.handles[0], sales, joins("a", long, 0))
+	for _, target := range c.targets {
+		c.fails(target.Advance(c.ctx, elsewhere, work), eventstore.ErrCheckpointMoved, "advance from elsewhere")
+		c.fails(target.Advance(c.ctx, before, work), eventstore.ErrCheckpointMoved, "advance in an older epoch")
+		c.fails(target.Advance(c.ctx, nowhere, work), eventstore.ErrCheckpointMoved, "advance a partition that is not there")
+		c.fails(target.Advance(c.ctx, c.to(paused, 8), work), eventstore.ErrPaused, "advance who is paused")
+		c.fails(target.Advance(c.ctx, invalid, work), eventstore.ErrInvalid, "advance backwards")
 	}
 	equal(c, "runs of refused work", run, 0)
-	c.marked("refused", 0, "sales", 7)
-	c.marked("refused", 0, "paused", 7)
+	c.marked("refused", 0, sales, 7)
+	equal(c, "position of who is paused", c.at(paused, 0).Position, 7)
 }
 
 func racingWorkIsRunOnce[Tx any](c *targetTrial[Tx]) {
 	const racers = 8
-	handles := c.handles()
 	for round := range 10 {
-		consumer, mark := counted("consumer", round/2), counted("mark", round)
-		from := eventstore.Position(10 * (round % 2))
+		consumer, mark := first(counted("consumer", round/2)), counted("mark", round)
+		c.define(consumer, 1)
+		move := c.to(consumer, eventstore.Position(10*(1+round%2)))
 		var won, run atomic.Int64
 		c.race(racers, func(i int) error {
-			move := eventstore.Move{Consumer: consumer, From: from, To: from + 10}
-			err := handles[i%len(handles)].Advance(c.ctx, move, func(ctx context.Context, tx Tx) error {
+			err := c.targets[i%len(c.targets)].Advance(c.ctx, move, func(ctx context.Context, tx Tx) error {
 				run.Add(1)
 				return c.Mark(ctx, tx, mark)
 			})
@@ -168,21 +198,21 @@ func racingWorkIsRunOnce[Tx any](c *targetTrial[Tx]) {
 		})
 		equal(c, "winners of the same move", won.Load(), 1)
 		equal(c, "runs of the work", run.Load(), 1)
-		c.marked(mark, 1, consumer, from+10)
+		c.marked(mark, 1, consumer, move.To)
 	}
 }
 
 // anotherTakesOver lets the first racer's work fail, while the others wait or are refused; one of them makes the move.
 func anotherTakesOver[Tx any](c *targetTrial[Tx]) {
 	const racers = 6
-	handles := c.handles()
 	for round := range 5 {
-		consumer, mark := counted("consumer", round), counted("mark", round)
+		consumer, mark := first(counted("consumer", round)), counted("mark", round)
+		c.define(consumer, 1)
+		move := c.to(consumer, 10)
 		var failed atomic.Bool
 		c.race(racers, func(i int) error {
 			for c.ctx.Err() == nil {
-				move := eventstore.Move{Consumer: consumer, To: 10}
-				err := handles[i%len(handles)].Advance(c.ctx, move, func(ctx context.Context, tx Tx) error {
+				err := c.targets[i%len(c.targets)].Advance(c.ctx, move, func(ctx context.Context, tx Tx) error {
 					if err := c.Mark(ctx, tx, mark); err != nil {
 						return err
 					}
@@ -209,9 +239,9 @@ func manyHandlersOfOne[Tx any](c *targetTrial[Tx]) {
 func (c *targetTrial[Tx]) chain(steps int, goesOn func(err error) bool) {
 	c.Helper()
 	const racers = 4
-	handles := c.handles()
+	c.define(first("chain"), 1)
 	c.race(racers, func(i int) error {
-		target := handles[i%len(handles)]
+		target := c.targets[i%len(c.targets)]
 		for {
 			err := c.step(target, eventstore.Position(steps))
 			switch {
@@ -234,33 +264,47 @@ var errChainEnds = errors.New("there is no further step")
 
 // step moves the consumer of a chain on by one.
 func (c *targetTrial[Tx]) step(target eventstore.Target[Tx], end eventstore.Position) error {
-	checkpoint, err := target.Checkpoint(c.ctx, "chain")
+	all, err := target.Checkpoints(c.ctx, first("chain"))
 	if err != nil {
 		return err
 	}
-	if checkpoint.Position == end {
+	at := all[0]
+	if at.Position == end {
 		return errChainEnds
 	}
-	move := eventstore.Move{Consumer: "chain", From: checkpoint.Position, To: checkpoint.Position + 1}
-	return target.Advance(c.ctx, move, c.marking(counted("step", int(checkpoint.Position))))
+	return target.Advance(c.ctx, leaving(at, at.Position+1), c.marking(counted("step", int(at.Position))))
 }
 
-func manyConsumers[Tx any](c *targetTrial[Tx]) {
-	const consumers = 6
-	handles := c.handles()
-	steps := max(c.size/consumers/2, 1)
-	c.race(consumers, func(i int) error {
-		consumer := counted("consumer", i)
-		for step := range steps {
-			move := eventstore.Move{Consumer: consumer, From: eventstore.Position(step), To: eventstore.Position(step + 1)}
-			if err := handles[i%len(handles)].Advance(c.ctx, move, c.marking(consumer)); err != nil {
+// manyPartitions moves several partitions of several consumers at the same time.
+func manyPartitions[Tx any](c *targetTrial[Tx]) {
+	const consumers, partitions = 3, 3
+	steps := max(c.size/consumers/partitions/2, 1)
+	for i := range consumers {
+		c.define(first(counted("consumer", i)), partitions)
+	}
+	c.race(consumers*partitions, func(i int) error {
+		consumer, partition := first(counted("consumer", i/partitions)), i%partitions
+		target := c.targets[i%len(c.targets)]
+		all, err := target.Checkpoints(c.ctx, consumer)
+		if err != nil {
+			return err
+		}
+		for at := all[partition]; at.Position < eventstore.Position(steps); at.Position++ {
+			mark := counted("mark", i/partitions, partition)
+			if err := target.Advance(c.ctx, leaving(at, at.Position+1), c.marking(mark)); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
 	for i := range consumers {
-		c.marked(counted("consumer", i), steps, counted("consumer", i), eventstore.Position(steps))
+		for partition := range partitions {
+			mark := counted("mark", i, partition)
+			times, err := c.Marks(c.ctx, mark)
+			c.ok(err, "count marks of %q", mark)
+			equal(c, "marks of "+mark, times, steps)
+		}
+		c.is(first(counted("consumer", i)), eventstore.Position(steps))
 	}
 }
 

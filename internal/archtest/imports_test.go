@@ -43,6 +43,7 @@ var allowed = map[string][]string{
 	"processmanager/processmanagertest": {uuid, "eventstore", "internal/consumer", "processmanager"},
 
 	"internal/archtest":        {},
+	"internal/docstest":        {uuid, "eventstore"},
 	"internal/ordering":        {},
 	"internal/pgtest":          append([]string{"internal/pgtest/pgserver"}, pgx...),
 	"internal/pgtest/pgserver": {},

@@ -48,7 +48,8 @@ func TestCatchUpLeavesFailuresToItsCaller(t *testing.T) {
 
 func TestCatchUpOfAPausedConsumer(t *testing.T) {
 	f := newFixture(t)
-	require.NoError(t, f.target.Pause(t.Context(), name, 0, "maintenance"))
+	require.NoError(t, f.target.Define(t.Context(), id, f.config.Definition))
+	require.NoError(t, f.target.Pause(t.Context(), f.checkpoint(t), "maintenance"))
 	err := consumer.New(f.config).CatchUp(t.Context())
 	require.ErrorIs(t, err, eventstore.ErrPaused)
 	require.ErrorContains(t, err, "maintenance")
@@ -58,7 +59,7 @@ func TestCatchUpReturnsTheErrorsOfTheStore(t *testing.T) {
 	f := newFixture(t)
 	f.config.Store = storeWith{Store: f.store, fail: func() error { return errAway }}
 	require.ErrorIs(t, consumer.New(f.config).CatchUp(t.Context()), errAway)
-	f.config.Checkpoints = checkpointsWith{Checkpoints: f.target, fail: func() error { return errAway }}
+	f.config.Keeper = keeperWith{Keeper: f.target, fail: func() error { return errAway }}
 	require.ErrorIs(t, consumer.New(f.config).CatchUp(t.Context()), errAway)
 }
 

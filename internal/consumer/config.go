@@ -2,27 +2,88 @@ package consumer
 
 import (
 	"context"
+	"errors"
 	"log/slog"
+	"time"
 
 	"github.com/pasttense/pasttense/eventstore"
 )
 
+// DefaultLease is how long a process may be silent before others take over its partitions.
+const DefaultLease = 10 * time.Second
+
+// Keeper is what keeps a consumer's checkpoints.
+type Keeper interface {
+	eventstore.Checkpoints
+	eventstore.Leases
+}
+
 // Config says what a [Runner] runs.
 type Config struct {
-	// Kind is what messages call the consumer: "projection" or "process manager".
-	Kind string
-	// Name is the consumer's name, which its checkpoint is kept under. See [eventstore.ValidateConsumer].
-	Name        string
-	Store       eventstore.Store
-	Checkpoints eventstore.Checkpoints
-	Filter      eventstore.Filter
-	// Handle does the work for some events, in order, and makes the move, through [eventstore.Target].Advance or
-	// [eventstore.Agenda].Plan; it returns what they return. There are no events when the checkpoint has to move past
-	// events that the filter does not select. It is called from one goroutine at a time for each Run or CatchUp. A panic
-	// is an error like any other.
+	// ID is the consumer's name and version. See [eventstore.ConsumerID].Validate.
+	ID eventstore.ConsumerID
+	// Definition is what the consumer says of itself; its Kind is what messages call it.
+	eventstore.Definition
+	Store  eventstore.Store
+	Keeper Keeper
+	// Parking keeps what was parked. It may be nil where Policy is Pause.
+	Parking eventstore.Parking
+	Filter  eventstore.Filter
+	// Prepare is called before the consumer is run, after it was defined. It may be nil.
+	Prepare func(ctx context.Context) error
+	// Handle does the work for some events of one partition, in order, and makes the move, through
+	// [eventstore.Target].Advance or [eventstore.Agenda].Plan; it returns what they return. There may be no events, where
+	// the checkpoint has to move past others. Calls for one partition do not overlap within one Run or CatchUp, those for
+	// several do. A panic is an error like any other.
 	Handle func(ctx context.Context, move eventstore.Move, events []eventstore.RecordedEvent) error
-	// Retry is how often and how soon an event that fails is tried again. Zero fields have their defaults.
-	Retry Retry
+	// Retry is how often and how soon an event that fails is tried again, Policy what becomes of it then. Zero fields
+	// have their defaults.
+	Retry  Retry
+	Policy Policy
+	// Lease is how long a process may be silent before others take over its partitions; 0 is DefaultLease.
+	Lease time.Duration
 	// Logger is told what an operator must know; nil is slog.Default().
 	Logger *slog.Logger
+}
+
+// Policy is what becomes of an event that was tried in vain.
+type Policy int
+
+const (
+	// Pause stops the partition right before the event until it is resumed.
+	Pause Policy = iota
+	// Park sets the event aside, and with it whatever comes later in its stream.
+	Park
+	// Skip passes the event over.
+	Skip
+)
+
+// Permanent marks an error as one that trying again does not cure.
+func Permanent(err error) error {
+	if err == nil {
+		return nil
+	}
+	return permanentError{err}
+}
+
+type permanentError struct{ error }
+
+func (e permanentError) Unwrap() error { return e.error }
+
+func isPermanent(err error) bool {
+	var permanent permanentError
+	return errors.As(err, &permanent)
+}
+
+type live struct{}
+
+// IsLive reports whether what is handled under ctx is handled for the version that readers see.
+func IsLive(ctx context.Context) bool {
+	is, _ := ctx.Value(live{}).(bool)
+	return is
+}
+
+// WithLive returns a context under which IsLive returns what is given.
+func WithLive(ctx context.Context, is bool) context.Context {
+	return context.WithValue(ctx, live{}, is)
 }

@@ -10,7 +10,7 @@ import (
 )
 
 // deliver hands events on and makes the move. What it returns is an error of the store or the checkpoints, or that of
-// giveUp, or errCheckpointChanged.
+// giveUp, or errChanged.
 func (s *session) deliver(ctx context.Context, move eventstore.Move, events []eventstore.RecordedEvent) error {
 	if len(events) == 0 && move.To <= move.From {
 		return nil
@@ -28,8 +28,8 @@ func (s *session) deliver(ctx context.Context, move eventstore.Move, events []ev
 			return fmt.Errorf("move the checkpoint from position %d to %d: %w", move.From, move.To, failed)
 		case len(events) > 1:
 			return s.deliverHalves(ctx, move, events, failed)
-		case attempt >= s.attempts:
-			return s.giveUp(ctx, move, events[0], failed)
+		case attempt >= s.attempts || isPermanent(failed):
+			return s.giveUp(ctx, s, move, events[0], failed)
 		}
 		delay := s.Retry.Delay(attempt)
 		s.Logger.WarnContext(ctx, s.Kind+" failed at an event, trying again",
@@ -59,7 +59,12 @@ func (s *session) deliverHalves(
 // handle calls Handle, and makes an error of its panic.
 func (s *session) handle(ctx context.Context, move eventstore.Move, events []eventstore.RecordedEvent) (err error) {
 	defer Recover(&err)
-	return s.Handle(ctx, move, events)
+	move.Events = len(events)
+	if err := s.Handle(ctx, move, events); err != nil {
+		return err
+	}
+	s.has(move)
+	return nil
 }
 
 // excuse returns an error when it was not the fault of the events that they could not be handled, or when they were
@@ -71,40 +76,17 @@ func (s *session) excuse(ctx context.Context, move eventstore.Move, failed error
 	if errors.Is(failed, eventstore.ErrClosed) {
 		return failed
 	}
-	checkpoint, err := s.checkpoint(ctx)
+	now, err := s.checkpoint(ctx)
 	if err != nil {
 		// What failed is told as text, lest a sentinel in it be taken for one of the checkpoints.
 		return fmt.Errorf("%w (after: %s)", err, failed.Error())
 	}
-	if checkpoint.Paused || checkpoint.Position != move.From {
+	if now.Epoch != move.Epoch || now.Position != move.From {
 		s.Logger.DebugContext(ctx, s.Kind+" was overtaken",
-			"error", failed, "from", move.From, "checkpoint", checkpoint.Position, "paused", checkpoint.Paused)
-		return errCheckpointChanged
+			"error", failed, "from", move.From, "checkpoint", now.Position, "epoch", move.Epoch, "now", now.Epoch)
+		return errChanged
 	}
 	return nil
-}
-
-// failAtEvent is how CatchUp gives up.
-func failAtEvent(_ context.Context, _ eventstore.Move, event eventstore.RecordedEvent, failed error) error {
-	return atEvent(event, failed)
-}
-
-// pause is how Run gives up.
-func (s *session) pause(
-	ctx context.Context, move eventstore.Move, event eventstore.RecordedEvent, failed error,
-) error {
-	failed = atEvent(event, failed)
-	err := s.Checkpoints.Pause(ctx, s.Name, move.From, printable(failed.Error()))
-	if errors.Is(err, eventstore.ErrCheckpointMoved) {
-		return errCheckpointChanged
-	}
-	if err != nil {
-		return fmt.Errorf("pause at position %d: %w", move.From, err)
-	}
-	s.paused = true
-	s.Logger.ErrorContext(ctx, s.Kind+" is paused, resume it when the cause is removed",
-		"error", failed, "position", move.From)
-	return errCheckpointChanged
 }
 
 func atEvent(event eventstore.RecordedEvent, err error) error {
@@ -115,8 +97,9 @@ func atEvent(event eventstore.RecordedEvent, err error) error {
 // maxReasonBytes keeps the reason of a pause readable; a stack may be long.
 const maxReasonBytes = 16 << 10
 
-// printable makes a text one that every database stores.
-func printable(text string) string {
+// reasonOf makes of an error a text that every database stores.
+func reasonOf(err error) string {
+	text := err.Error()
 	if len(text) > maxReasonBytes {
 		text = text[:maxReasonBytes] + " …"
 	}

@@ -43,7 +43,7 @@ func TestRunWaitsForTheStore(t *testing.T) {
 func TestRunWaitsForTheCheckpoints(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFixture(t)
-		f.config.Checkpoints = checkpointsWith{Checkpoints: f.target, fail: awayFor(time.Hour)}
+		f.config.Keeper = keeperWith{Keeper: f.target, fail: awayFor(time.Hour)}
 		f.append(t, "order", 3)
 		stop := f.run(t)
 		elapse(time.Hour + 11*time.Second)
@@ -58,7 +58,7 @@ func TestRunPausesNothingInAnOutage(t *testing.T) {
 		f := newFixture(t)
 		f.append(t, "order", 3)
 		away := awayFor(0)
-		f.config.Checkpoints = checkpointsWith{Checkpoints: f.target, fail: func() error { return away() }}
+		f.config.Keeper = keeperWith{Keeper: f.target, fail: func() error { return away() }}
 		f.before = func(context.Context, eventstore.RecordedEvent) error { return away() }
 		stop := f.run(t)
 		synctest.Wait()
@@ -78,10 +78,10 @@ func TestRunGoesOnWhenItCannotPause(t *testing.T) {
 		f.config.Retry.Attempts = 1
 		f.append(t, "order", 1)
 		f.failAt(1)
-		reads := 0
-		f.config.Checkpoints = checkpointsWith{Checkpoints: f.target, fail: func() error {
-			reads++
-			if reads == 3 { // after one at the start and one after the failure
+		pauses := 0
+		f.config.Keeper = keeperWith{Keeper: f.target, beforePause: func() error {
+			pauses++
+			if pauses == 1 {
 				return errAway
 			}
 			return nil
@@ -98,7 +98,7 @@ func TestRunForgetsAnOutageThatIsOver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFixture(t)
 		away := awayFor(time.Hour)
-		f.config.Checkpoints = checkpointsWith{Checkpoints: f.target, fail: func() error { return away() }}
+		f.config.Keeper = keeperWith{Keeper: f.target, fail: func() error { return away() }}
 		f.before = func(context.Context, eventstore.RecordedEvent) error { return away() }
 		f.append(t, "order", 1)
 		stop := f.run(t)
@@ -120,18 +120,13 @@ func TestRunDoesNotPauseWhatAnotherProcessHasHandled(t *testing.T) {
 		f.config.Retry.Attempts = 1
 		f.append(t, "order", 1)
 		f.failAt(1)
-		reads := 0
-		f.config.Checkpoints = checkpointsWith{Checkpoints: f.target, fail: func() error {
-			reads++
-			if reads == 3 { // after one at the start and one after the failure
-				return f.target.Plan(t.Context(), eventstore.Move{Consumer: name, To: 1}, nil)
-			}
+		f.config.Keeper = keeperWith{Keeper: f.target, beforePause: func() error {
+			f.moveTo(t, 1)
 			return nil
 		}}
 		stop := f.run(t)
 		synctest.Wait()
 		stop()
-		assert.Equal(t, 4, reads, "it goes on at once")
 		assert.False(t, f.checkpoint(t).Paused)
 		assert.Empty(t, f.log.String())
 	})
@@ -140,10 +135,9 @@ func TestRunDoesNotPauseWhatAnotherProcessHasHandled(t *testing.T) {
 func TestRunEndsWhereWaitingIsHopeless(t *testing.T) {
 	t.Run("the checkpoint is beyond the head", func(t *testing.T) {
 		f := newFixture(t)
-		err := f.target.Plan(t.Context(), eventstore.Move{Consumer: name, To: 100}, nil)
-		require.NoError(t, err)
+		f.moveTo(t, 100)
 		require.ErrorIs(t, consumer.New(f.config).CatchUp(t.Context()), eventstore.ErrBeyondHead)
-		err = consumer.New(f.config).Run(t.Context())
+		err := consumer.New(f.config).Run(t.Context())
 		require.ErrorIs(t, err, eventstore.ErrBeyondHead)
 		require.ErrorContains(t, err, `run projection "sales"`)
 	})
@@ -209,5 +203,28 @@ func TestRunAll(t *testing.T) {
 		cancel()
 		require.NoError(t, <-done)
 		good.requireHandled(t, 3)
+	})
+}
+
+func TestRunGivesItsPartitionsBackThoughAConnectionIsLost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t)
+		f.config.Partitions = 2
+		stopping, failures := false, 0
+		f.config.Keeper = keeperWith{Keeper: f.target, fail: func() error {
+			if stopping && failures < 2 {
+				failures++
+				return errAway
+			}
+			return nil
+		}}
+		stop := f.run(t)
+		elapse(time.Second)
+		require.NotContains(t, f.owners(t), "")
+
+		stopping = true
+		stop()
+		assert.Equal(t, map[string]int{"": 2}, f.owners(t))
+		assert.Equal(t, 2, failures)
 	})
 }

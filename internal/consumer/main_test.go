@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"iter"
 	"log/slog"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -22,18 +23,21 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-const name = "sales"
+var id = eventstore.ConsumerID{Name: "sales", Version: 1}
 
 var errPoison = errors.New("cannot handle this")
 
 // fixture is a consumer that lists the positions of the events it has handled.
 type fixture struct {
+	t      *testing.T
 	store  *memstore.Store
 	target *memstore.Target
 	config consumer.Config
 	log    bytes.Buffer
 	// handled is the read model: it changes together with the checkpoint.
 	handled *memstore.Table[eventstore.Position, int]
+	// streams is another: the versions of each stream in the order in which they were handled.
+	streams *memstore.Table[string, []eventstore.Version]
 	// calls counts calls of Handle.
 	calls atomic.Int64
 	// before is called for each event before it is handled.
@@ -42,23 +46,28 @@ type fixture struct {
 
 func newFixture(t *testing.T) *fixture {
 	t.Helper()
-	f := &fixture{store: memstore.New(nil), target: memstore.NewTarget(nil)}
+	f := &fixture{t: t, store: memstore.New(nil), target: memstore.NewTarget(nil)}
 	f.handled = memstore.NewTable[eventstore.Position, int](f.target)
+	f.streams = memstore.NewTable[string, []eventstore.Version](f.target)
 	f.before = func(context.Context, eventstore.RecordedEvent) error { return nil }
 	f.config = consumer.Config{
-		Kind:        "projection",
-		Name:        name,
-		Store:       f.store,
-		Checkpoints: f.target,
-		Filter:      eventstore.Filter{Categories: []string{"order"}},
-		Handle:      f.handle,
-		Logger:      slog.New(slog.NewTextHandler(&f.log, nil)),
+		ID:         id,
+		Definition: eventstore.Definition{Kind: "projection", Partitions: 1},
+		Store:      f.store,
+		Keeper:     f.target,
+		Parking:    f.target,
+		Filter:     eventstore.Filter{Categories: []string{"order"}},
+		Handle:     f.handle,
+		Logger:     slog.New(slog.NewTextHandler(&f.log, nil)),
 	}
 	t.Cleanup(func() { require.NoError(t, f.store.Close(context.Background())) })
 	return f
 }
 
 func (f *fixture) handle(ctx context.Context, move eventstore.Move, events []eventstore.RecordedEvent) error {
+	if len(events) == 0 {
+		return f.target.Advance(ctx, move, nil)
+	}
 	f.calls.Add(1)
 	return f.target.Advance(ctx, move, func(ctx context.Context, tx *memstore.Tx) error {
 		for _, event := range events {
@@ -67,6 +76,8 @@ func (f *fixture) handle(ctx context.Context, move eventstore.Move, events []eve
 			}
 			times, _ := f.handled.GetTx(tx, event.Position)
 			f.handled.PutTx(tx, event.Position, times+1)
+			versions, _ := f.streams.GetTx(tx, event.Stream.Key)
+			f.streams.PutTx(tx, event.Stream.Key, append(slices.Clip(versions), event.Version))
 		}
 		return nil
 	})
@@ -75,12 +86,17 @@ func (f *fixture) handle(ctx context.Context, move eventstore.Move, events []eve
 // append adds events to one stream, in one append.
 func (f *fixture) append(t *testing.T, category string, count int) {
 	t.Helper()
+	f.appendTo(t, category, "1", count)
+}
+
+func (f *fixture) appendTo(t *testing.T, category, key string, count int) {
+	t.Helper()
 	events := make([]eventstore.EventData, count)
 	for i := range events {
 		events[i] = eventstore.EventData{Type: "happened", Data: []byte("{}")}
 	}
 	_, err := f.store.Append(t.Context(), eventstore.Write{
-		Stream:   eventstore.StreamID{Category: category, Key: "1"},
+		Stream:   eventstore.StreamID{Category: category, Key: key},
 		Expected: eventstore.AnyVersion,
 		Events:   events,
 	})
@@ -89,9 +105,19 @@ func (f *fixture) append(t *testing.T, category string, count int) {
 
 func (f *fixture) checkpoint(t *testing.T) eventstore.Checkpoint {
 	t.Helper()
-	checkpoint, err := f.target.Checkpoint(t.Context(), name)
+	checkpoints, err := f.target.Checkpoints(t.Context(), id)
 	require.NoError(t, err)
-	return checkpoint
+	require.Len(t, checkpoints, 1)
+	return checkpoints[0]
+}
+
+// moveTo moves the checkpoint as somebody else would.
+func (f *fixture) moveTo(t *testing.T, position eventstore.Position) {
+	t.Helper()
+	require.NoError(t, f.target.Define(t.Context(), id, f.config.Definition))
+	at := f.checkpoint(t)
+	move := eventstore.Move{Consumer: id, Epoch: at.Epoch, From: at.Position, To: position}
+	require.NoError(t, f.target.Advance(t.Context(), move, nil))
 }
 
 // requireHandled requires that all positions up to last were handled once, and no others.
@@ -109,7 +135,8 @@ func (f *fixture) run(t *testing.T) (stop func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
-	go func() { done <- consumer.New(f.config).Run(ctx) }()
+	runner := consumer.New(f.config)
+	go func() { done <- runner.Run(ctx) }()
 	return func() {
 		t.Helper()
 		cancel()
@@ -144,24 +171,49 @@ func (s storeWith) Subscribe(
 	return s.Store.Subscribe(ctx, after, filter)
 }
 
-// checkpointsWith is checkpoints that fail as long as fail returns an error.
-type checkpointsWith struct {
-	eventstore.Checkpoints
-	fail func() error
+// keeperWith is a keeper that fails as long as fail returns an error. beforePause, where there is one, is called before
+// Pause.
+type keeperWith struct {
+	consumer.Keeper
+	fail        func() error
+	beforePause func() error
 }
 
-func (c checkpointsWith) Checkpoint(ctx context.Context, who string) (eventstore.Checkpoint, error) {
-	if err := c.fail(); err != nil {
-		return eventstore.Checkpoint{}, err
+func (k keeperWith) failed() error {
+	if k.fail == nil {
+		return nil
 	}
-	return c.Checkpoints.Checkpoint(ctx, who)
+	return k.fail()
 }
 
-func (c checkpointsWith) Pause(ctx context.Context, who string, at eventstore.Position, reason string) error {
-	if err := c.fail(); err != nil {
+func (k keeperWith) Define(ctx context.Context, who eventstore.ConsumerID, d eventstore.Definition) error {
+	if err := k.failed(); err != nil {
 		return err
 	}
-	return c.Checkpoints.Pause(ctx, who, at, reason)
+	return k.Keeper.Define(ctx, who, d)
+}
+
+func (k keeperWith) Checkpoints(ctx context.Context, who eventstore.ConsumerID) ([]eventstore.Checkpoint, error) {
+	if err := k.failed(); err != nil {
+		return nil, err
+	}
+	return k.Keeper.Checkpoints(ctx, who)
+}
+
+func (k keeperWith) Coordinate(ctx context.Context, who eventstore.ConsumerID, change func(*eventstore.Roster)) error {
+	if err := k.failed(); err != nil {
+		return err
+	}
+	return k.Keeper.Coordinate(ctx, who, change)
+}
+
+func (k keeperWith) Pause(ctx context.Context, at eventstore.Checkpoint, reason string) error {
+	if k.beforePause != nil {
+		if err := k.beforePause(); err != nil {
+			return err
+		}
+	}
+	return k.Keeper.Pause(ctx, at, reason)
 }
 
 // elapse lets the bubble's clock go on, and then waits until everybody has done what was due.

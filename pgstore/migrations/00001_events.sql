@@ -49,14 +49,139 @@ REVOKE ALL ON FUNCTION release_reservations(bigint[]) FROM PUBLIC;
 -- The version of this schema, which a program compares with what it needs.
 CREATE FUNCTION schema_version() RETURNS integer LANGUAGE sql IMMUTABLE AS 'SELECT 1';
 
--- How far each consumer has come.
+-- What reads the events and keeps checkpoints: each version of a projection, and each process manager.
+CREATE TABLE consumers (
+	consumer   text        NOT NULL COLLATE "C",
+	version    integer     NOT NULL,
+	kind       text        NOT NULL,
+	categories text[]      NOT NULL COLLATE "C", -- that it selects; none are all but those that begin with '$'
+	live       boolean     NOT NULL, -- whether it is the version that readers see
+	was_live   boolean     NOT NULL, -- or was at some time
+	read_model text                COLLATE "C", -- the schema where readers look; NULL where versions have no place of their own
+	defined_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+	PRIMARY KEY (consumer, version),
+	-- Of each name one version is live. It is looked at when a statement ends, so that one statement can exchange them.
+	CONSTRAINT consumers_live EXCLUDE (consumer WITH =) WHERE (live) DEFERRABLE INITIALLY IMMEDIATE
+);
+
+-- The schema that holds the read model of a version: the one that readers know, or one beside it.
+CREATE FUNCTION read_model_schema(read_model text, version integer, live boolean) RETURNS text
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE AS 'SELECT CASE WHEN live THEN read_model ELSE read_model || ''_v'' || version END';
+
+-- How far each partition of a consumer has come. Whoever changes what decides about a move adds to the epoch.
+-- Rows are locked in this order: consumers, checkpoints by their key, parked.
 CREATE TABLE checkpoints (
-	consumer   text        NOT NULL COLLATE "C" PRIMARY KEY,
+	consumer   text        NOT NULL COLLATE "C",
+	version    integer     NOT NULL,
+	partition  integer     NOT NULL,
 	position   bigint      NOT NULL DEFAULT 0,
+	handled    bigint      NOT NULL DEFAULT 0, -- how many events
+	stop_at    bigint      NOT NULL DEFAULT 0, -- 0 where it goes on
+	stop_until timestamptz NOT NULL DEFAULT '-infinity', -- when it goes on in any case
+	epoch      bigint      NOT NULL DEFAULT 0,
+	owner      text        NOT NULL DEFAULT '' COLLATE "C", -- the member that it was given to, which may have left since
 	paused     boolean     NOT NULL DEFAULT false,
 	reason     text        NOT NULL DEFAULT '',
-	updated_at timestamptz NOT NULL DEFAULT clock_timestamp()
+	updated_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+	PRIMARY KEY (consumer, version, partition)
 ) WITH (fillfactor = 50); -- room for an updated row beside the old one
+
+-- Who works on the consumers, and until when, unless they say again that they do.
+CREATE TABLE members (
+	consumer   text        NOT NULL COLLATE "C",
+	version    integer     NOT NULL,
+	member     text        NOT NULL COLLATE "C",
+	expires_at timestamptz NOT NULL,
+	PRIMARY KEY (consumer, version, member)
+) WITH (fillfactor = 50); -- as above
+
+-- The streams whose events wait, from one that a consumer could not handle on.
+CREATE TABLE parked (
+	consumer       text        NOT NULL COLLATE "C",
+	version        integer     NOT NULL,
+	category       text        NOT NULL COLLATE "C",
+	stream_key     text        NOT NULL COLLATE "C",
+	stream_version bigint      NOT NULL, -- of the first event that waits, as are position and type
+	position       bigint      NOT NULL,
+	type           text        NOT NULL COLLATE "C",
+	reason         text        NOT NULL,
+	attempts       integer     NOT NULL,
+	retry          boolean     NOT NULL,
+	parked_at      timestamptz NOT NULL DEFAULT clock_timestamp(),
+	PRIMARY KEY (consumer, version, category, stream_key)
+);
+
+-- The events that a consumer could not handle and has passed over.
+CREATE TABLE skipped (
+	consumer       text        NOT NULL COLLATE "C",
+	version        integer     NOT NULL,
+	position       bigint      NOT NULL,
+	category       text        NOT NULL COLLATE "C",
+	stream_key     text        NOT NULL COLLATE "C",
+	stream_version bigint      NOT NULL,
+	type           text        NOT NULL COLLATE "C",
+	reason         text        NOT NULL,
+	skipped_at     timestamptz NOT NULL DEFAULT clock_timestamp(),
+	PRIMARY KEY (consumer, version, position)
+);
+CREATE INDEX skipped_last ON skipped (consumer, version, skipped_at);
+
+-- What an operator wants to know of each partition of each consumer. The events are read from the checkpoint on, so a
+-- consumer that has just begun costs the most.
+CREATE VIEW consumer_status AS
+	SELECT c.consumer, c.version, k.kind, k.live, c.partition,
+		count(*) OVER (PARTITION BY c.consumer, c.version) AS partitions,
+		m.member AS owner, c.position, c.handled, head.position AS head, behind.events AS events_behind,
+		greatest(extract(epoch FROM clock_timestamp() - next.recorded_at), 0)::float8 AS seconds_behind,
+		CASE WHEN c.paused THEN 'paused' WHEN c.stop_at <> 0 AND c.stop_until > clock_timestamp() THEN 'stopping' WHEN m.member IS NULL THEN 'idle' ELSE 'running' END
+			AS state,
+		(SELECT count(*) FROM parked AS p WHERE p.consumer = c.consumer AND p.version = c.version) AS parked,
+		CASE WHEN c.paused THEN c.reason ELSE failure.reason END AS last_error,
+		c.updated_at
+	FROM checkpoints AS c
+	JOIN consumers AS k USING (consumer, version)
+	LEFT JOIN members AS m
+		ON m.consumer = c.consumer AND m.version = c.version AND m.member = c.owner AND m.expires_at > clock_timestamp()
+	CROSS JOIN (SELECT coalesce(max(e.position), 0) AS position FROM events AS e) AS head
+	CROSS JOIN LATERAL (
+		SELECT count(*) AS events
+		FROM (
+			SELECT FROM events AS e
+			WHERE e.position > c.position
+				AND CASE cardinality(k.categories) WHEN 0 THEN NOT starts_with(e.category, '$') ELSE e.category = ANY (k.categories) END
+			ORDER BY e.position
+			LIMIT 10000
+		) AS counted
+	) AS behind
+	LEFT JOIN LATERAL (
+		SELECT e.recorded_at FROM events AS e
+		WHERE e.position > c.position
+			AND CASE cardinality(k.categories) WHEN 0 THEN NOT starts_with(e.category, '$') ELSE e.category = ANY (k.categories) END
+		ORDER BY e.position
+		LIMIT 1
+	) AS next ON true
+	LEFT JOIN LATERAL (
+		SELECT f.reason
+		FROM (
+			SELECT p.reason, p.parked_at AS failed_at FROM parked AS p WHERE p.consumer = c.consumer AND p.version = c.version
+			UNION ALL (
+				SELECT s.reason, s.skipped_at FROM skipped AS s WHERE s.consumer = c.consumer AND s.version = c.version
+				ORDER BY s.skipped_at DESC
+				LIMIT 1
+			)
+		) AS f
+		ORDER BY f.failed_at DESC
+		LIMIT 1
+	) AS failure ON true;
+
+COMMENT ON VIEW consumer_status IS 'How far each partition of each consumer is, and what keeps it.';
+COMMENT ON COLUMN consumer_status.owner IS 'The member that works on the partition, NULL where none does.';
+COMMENT ON COLUMN consumer_status.head IS 'The greatest position of an event.';
+COMMENT ON COLUMN consumer_status.events_behind IS 'How many events in the consumer''s categories come after the position, counted to 10,000 at most. A partition counts those of the other partitions too.';
+COMMENT ON COLUMN consumer_status.seconds_behind IS 'The age of the first event in the consumer''s categories after the position, 0 where there is none. A partition looks at those of the other partitions too.';
+COMMENT ON COLUMN consumer_status.state IS 'running; idle, as nobody works on it; paused at an event that could not be handled; or stopping where it was told to.';
+COMMENT ON COLUMN consumer_status.parked IS 'How many streams the consumer has parked, in all its partitions.';
+COMMENT ON COLUMN consumer_status.last_error IS 'Why the partition is paused, else why the consumer has parked or skipped something last.';
 
 -- Which instances of process managers have commands to dispatch.
 CREATE TABLE tasks (

@@ -83,7 +83,9 @@ func TestAQueryDoesNotWaitForAPausedPopulator(t *testing.T) {
 	onEachStill(t, func(s *shop) {
 		id := uuid.NewString()
 		s.add(id, socks)
-		require.NoError(s, s.backend.Agenda.Pause(s.Context(), "orders", 0, "somebody has paused it"))
+		checkpoints, err := s.backend.Agenda.Checkpoints(s.Context(), eventstore.ConsumerID{Name: "orders"})
+		require.NoError(s, err)
+		require.NoError(s, s.backend.Agenda.Pause(s.Context(), checkpoints[0], "somebody has paused it"))
 		start := time.Now()
 		s.get("/v1/orders/"+id).is(s, http.StatusServiceUnavailable, `{"message": "The read model is behind"}`)
 		assert.Less(s, time.Since(start), 2*time.Second)

@@ -10,136 +10,6 @@ import (
 	"github.com/pasttense/pasttense/memstore"
 )
 
-// flawedTarget is a target of package memstore with another Advance.
-type flawedTarget struct {
-	*memstore.Target
-
-	advance func(ctx context.Context, move eventstore.Move, work memstoreWork) error
-}
-
-type memstoreWork = func(ctx context.Context, tx *memstore.Tx) error
-
-func (f flawedTarget) Advance(ctx context.Context, move eventstore.Move, work memstoreWork) error {
-	return f.advance(ctx, move, work)
-}
-
-// TestTargetFlawsAreNoticed breaks Advance.
-func TestTargetFlawsAreNoticed(t *testing.T) {
-	t.Parallel()
-	for _, f := range []struct {
-		flaw    string
-		advance func(target *memstore.Target) func(ctx context.Context, move eventstore.Move, work memstoreWork) error
-		notices []string
-	}{
-		{"work is committed by itself", workThenMove, []string{
-			"advance/work of who is elsewhere or paused is not run",
-			"advance/work of racing moves is run once",
-		}},
-		{"the move is made first", moveThenWork, []string{
-			"advance/failed work leaves nothing",
-			"advance/work that panics leaves nothing",
-			"advance/another takes over after failed work",
-		}},
-		{"moves go from anywhere", fromAnywhere, []string{
-			"checkpoints/a move from elsewhere is refused",
-			"checkpoints/one of many racing moves wins",
-			"checkpoints/a pause races a move",
-			"advance/work of racing moves is run once",
-		}},
-		{"the paused move", evenPaused, []string{
-			"checkpoints/a paused consumer does not move",
-			"advance/work of who is elsewhere or paused is not run",
-		}},
-	} {
-		for _, name := range f.notices {
-			t.Run(f.flaw+"/"+name, func(t *testing.T) {
-				t.Parallel()
-				h := memstoreTarget(f.advance)
-				k := findClause(t, targetGuarantees[*memstore.Tx](), name)
-				isNoticed(t, k, func(r reporter, check func(c *targetTrial[*memstore.Tx])) { runTargetTrial(r, h, check) })
-			})
-		}
-	}
-}
-
-func memstoreTarget(
-	advance func(target *memstore.Target) func(ctx context.Context, move eventstore.Move, work memstoreWork) error,
-) TargetHarness[*memstore.Tx] {
-	target := memstore.NewTarget(nil)
-	marks := memstore.NewTable[string, int](target)
-	return TargetHarness[*memstore.Tx]{
-		Target: flawedTarget{target, advance(target)},
-		Mark: func(_ context.Context, tx *memstore.Tx, name string) error {
-			times, _ := marks.GetTx(tx, name)
-			marks.PutTx(tx, name, times+1)
-			return nil
-		},
-		Marks: func(_ context.Context, name string) (int, error) {
-			times, _ := marks.Get(name)
-			return times, nil
-		},
-		Patience: patience,
-	}
-}
-
-// aside runs work in a transaction that has nothing to do with the consumer's checkpoint.
-func aside(ctx context.Context, target *memstore.Target, work memstoreWork) error {
-	for {
-		at, err := target.Checkpoint(ctx, "aside")
-		if err != nil {
-			return err
-		}
-		err = target.Advance(ctx, eventstore.Move{Consumer: "aside", From: at.Position, To: at.Position + 1}, work)
-		if !errors.Is(err, eventstore.ErrCheckpointMoved) {
-			return err
-		}
-	}
-}
-
-func nothing(context.Context, *memstore.Tx) error { return nil }
-
-func workThenMove(target *memstore.Target) func(context.Context, eventstore.Move, memstoreWork) error {
-	return func(ctx context.Context, move eventstore.Move, work memstoreWork) error {
-		if err := aside(ctx, target, work); err != nil {
-			return err
-		}
-		return target.Advance(ctx, move, nothing)
-	}
-}
-
-func moveThenWork(target *memstore.Target) func(context.Context, eventstore.Move, memstoreWork) error {
-	return func(ctx context.Context, move eventstore.Move, work memstoreWork) error {
-		if err := target.Advance(ctx, move, nothing); err != nil {
-			return err
-		}
-		return aside(ctx, target, work)
-	}
-}
-
-func fromAnywhere(target *memstore.Target) func(context.Context, eventstore.Move, memstoreWork) error {
-	return func(ctx context.Context, move eventstore.Move, work memstoreWork) error {
-		for {
-			at, err := target.Checkpoint(ctx, move.Consumer)
-			if err != nil {
-				return err
-			}
-			move.From = at.Position
-			if err := target.Advance(ctx, move, work); !errors.Is(err, eventstore.ErrCheckpointMoved) {
-				return err
-			}
-		}
-	}
-}
-
-func evenPaused(target *memstore.Target) func(context.Context, eventstore.Move, memstoreWork) error {
-	return func(ctx context.Context, move eventstore.Move, work memstoreWork) error {
-		if err := target.Resume(ctx, move.Consumer); err != nil {
-			return err
-		}
-		return target.Advance(ctx, move, work)
-	}
-}
-
 // flawedAgenda is an agenda with other methods where they are not nil.
 type flawedAgenda struct {
 	*memstore.Target
@@ -148,6 +18,14 @@ type flawedAgenda struct {
 	claim    func(ctx context.Context, process string, limit int, lease time.Duration) ([]eventstore.Task, error)
 	done     func(ctx context.Context, task eventstore.Task) error
 	postpone func(ctx context.Context, task eventstore.Task, delay time.Duration, reason string) error
+	forget   func(ctx context.Context, consumer eventstore.ConsumerID) error
+}
+
+func (f flawedAgenda) Forget(ctx context.Context, consumer eventstore.ConsumerID) error {
+	if f.forget == nil {
+		return f.Target.Forget(ctx, consumer)
+	}
+	return f.forget(ctx, consumer)
 }
 
 func (f flawedAgenda) Plan(ctx context.Context, move eventstore.Move, instances versions) error {
@@ -233,6 +111,9 @@ func TestAgendaFlawsAreNoticed(t *testing.T) {
 		{"tasks are planned without the move", func(target *memstore.Target) flawedAgenda {
 			return flawedAgenda{plan: planThenMove(target)}
 		}, []string{"plan/a plan that is refused adds nothing", "plan/one of many racing plans wins"}},
+		{"tasks outlive their process", func(*memstore.Target) flawedAgenda {
+			return flawedAgenda{forget: func(context.Context, eventstore.ConsumerID) error { return nil }}
+		}, []string{"plan/a forgotten process has no tasks", "forget/a forgotten consumer begins anew"}},
 	} {
 		for _, name := range f.notices {
 			t.Run(f.flaw+"/"+name, func(t *testing.T) {
@@ -252,14 +133,14 @@ func TestAgendaFlawsAreNoticed(t *testing.T) {
 func planThenMove(target *memstore.Target) func(ctx context.Context, move eventstore.Move, instances versions) error {
 	return func(ctx context.Context, move eventstore.Move, instances versions) error {
 		for {
-			at, err := target.Checkpoint(ctx, move.Consumer)
-			if err != nil {
-				return err
-			}
-			here := eventstore.Move{Consumer: move.Consumer, From: at.Position, To: at.Position}
 			if err := target.Resume(ctx, move.Consumer); err != nil {
 				return err
 			}
+			all, err := target.Checkpoints(ctx, move.Consumer)
+			if err != nil || len(all) == 0 {
+				return errors.Join(err, target.Plan(ctx, move, nil))
+			}
+			here := leaving(all[0], all[0].Position)
 			if err := target.Plan(ctx, here, instances); !errors.Is(err, eventstore.ErrCheckpointMoved) {
 				return errors.Join(err, target.Plan(ctx, move, nil))
 			}

@@ -1,0 +1,52 @@
+package eventstore
+
+import (
+	"context"
+	"time"
+)
+
+// Parked is a sequence that a consumer has set aside: an event that it could not handle, and whatever comes after it in
+// its stream, up to the checkpoint. The events are where they always are, in the store.
+type Parked struct {
+	Stream StreamID
+	// Version and Position are those of the first event that waits, Type is its type.
+	Version  Version
+	Position Position
+	Type     string
+	// Reason is the error with which that event failed last.
+	Reason string
+	// Attempts is how often it was tried again since it was parked.
+	Attempts int
+	// Retry says that somebody has asked for it to be tried again.
+	Retry bool
+	// ParkedAt is when the sequence was set aside, by the clock of what keeps it: a Move does not give it.
+	ParkedAt time.Time
+}
+
+// Skipped is an event that a consumer could not handle and has passed over.
+type Skipped struct {
+	Stream    StreamID
+	Version   Version
+	Position  Position
+	Type      string
+	Reason    string
+	SkippedAt time.Time // as ParkedAt
+}
+
+// Parking keeps what consumers could not handle. A consumer parks and skips by a [Move]. Its methods are safe for
+// concurrent use, from several processes. Version 0 of a consumer means the live one.
+type Parking interface {
+	// Parked returns the sequences that a consumer has parked, by position.
+	Parked(ctx context.Context, consumer ConsumerID) ([]Parked, error)
+
+	// Retry asks whoever works on the consumer to try a parked sequence again. It begins a new epoch. It returns
+	// [ErrNotParked] when there is no such sequence.
+	Retry(ctx context.Context, consumer ConsumerID, stream StreamID) error
+
+	// Discard gives up a parked sequence: its events are never handled, those that come later are. It begins a new
+	// epoch. It returns [ErrNotParked] when there is no such sequence.
+	Discard(ctx context.Context, consumer ConsumerID, stream StreamID) error
+
+	// Skipped returns the events that a consumer has passed over last, the latest first, no more than limit.
+	Skipped(ctx context.Context, consumer ConsumerID, limit int) ([]Skipped, error)
+}

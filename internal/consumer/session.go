@@ -1,0 +1,168 @@
+package consumer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/pasttense/pasttense/eventstore"
+)
+
+// never is a position that no store reaches.
+const never eventstore.Position = math.MaxInt64
+
+var (
+	// errChanged says that the checkpoint is not what the session took it to be: it must be read again.
+	errChanged = errors.New("checkpoint has changed")
+	// errStopped says that the partition is where it is to stop.
+	errStopped = errors.New("partition has stopped")
+)
+
+// session is the work on one partition in one epoch.
+type session struct {
+	Config
+
+	at eventstore.Checkpoint
+	// until is a position that the session need not go beyond.
+	until eventstore.Position
+	// attempts is how often an event is tried by itself before it is given up.
+	attempts int
+	giveUp   func(ctx context.Context, s *session, move eventstore.Move, event eventstore.RecordedEvent, err error) error
+	// parked has the streams whose events are set aside, and who they are.
+	parked map[eventstore.StreamID]eventstore.Parked
+	// moved is when the checkpoint was moved last.
+	moved time.Time
+}
+
+// run hands on what the store has after the checkpoint, up to until. It returns errChanged when the checkpoint is to be
+// read again, errStopped when it is to move no further, and else what went wrong.
+func (s *session) run(ctx context.Context) error {
+	if s.at.Paused {
+		return fmt.Errorf("%w at position %d: %s", eventstore.ErrPaused, s.at.Position, s.at.Reason)
+	}
+	ctx = WithLive(ctx, s.at.Live)
+	if err := s.readParked(ctx); err != nil {
+		return err
+	}
+	if err := s.retryParked(ctx); err != nil {
+		return err
+	}
+	if s.isAtStop() {
+		return errStopped
+	}
+	return s.follow(ctx)
+}
+
+func (s *session) isAtStop() bool { return s.at.StopAt > 0 && s.at.Position >= s.at.StopAt }
+
+// follow hands on the batches of a subscription. Where they have nothing for the partition, the checkpoint follows a
+// little later, and not each time.
+func (s *session) follow(ctx context.Context) error {
+	batches := read(ctx, s.Store, s.at.Position, s.Filter)
+	defer batches.close()
+	idle := time.NewTimer(idleMoves)
+	defer idle.Stop()
+	through := s.at.Position
+	for {
+		var events []eventstore.RecordedEvent
+		select {
+		case batch, ok := <-batches.next:
+			if !ok {
+				return <-batches.err
+			}
+			events, through = s.gather(batch, batches)
+			if len(events) == 0 && through < s.until && !s.isStop(through) && time.Since(s.moved) < idleMoves {
+				idle.Reset(idleMoves)
+				continue
+			}
+		case <-idle.C:
+		}
+		if err := s.deliver(ctx, s.move(s.at.Position, through), events); err != nil {
+			return err
+		}
+		switch {
+		case s.isAtStop():
+			return errStopped
+		case through >= s.until:
+			return nil
+		}
+	}
+}
+
+// gather returns what a batch has for the partition, together with what has been read meanwhile, unless that is enough for
+// a transaction, and how far the checkpoint may move.
+func (s *session) gather(
+	batch eventstore.Batch, batches *batches,
+) (events []eventstore.RecordedEvent, through eventstore.Position) {
+	events, through = s.own(batch)
+	for len(events) < batchEvents {
+		next, ok := batches.poll()
+		if !ok {
+			break
+		}
+		var more []eventstore.RecordedEvent
+		more, through = s.own(next)
+		events = append(slices.Clip(events), more...)
+	}
+	return events, through
+}
+
+func (s *session) isStop(position eventstore.Position) bool {
+	return s.at.StopAt > 0 && position >= s.at.StopAt
+}
+
+// own returns the events of a batch that are for this partition and before its stop, and how far it may move.
+func (s *session) own(batch eventstore.Batch) (events []eventstore.RecordedEvent, through eventstore.Position) {
+	through = max(batch.Through, s.at.Position)
+	if s.at.StopAt > 0 {
+		through = min(through, s.at.StopAt)
+	}
+	events = batch.Events
+	for len(events) > 0 && events[len(events)-1].Position > through {
+		events = events[:len(events)-1]
+	}
+	if s.at.Partitions == 1 && len(s.parked) == 0 {
+		return events, through
+	}
+	var own []eventstore.RecordedEvent
+	for _, event := range events {
+		_, parked := s.parked[event.Stream]
+		if !parked && eventstore.PartitionOf(event.Stream, s.at.Partitions) == s.at.Partition {
+			own = append(own, event)
+		}
+	}
+	return own, through
+}
+
+// move is a step of the partition's checkpoint.
+func (s *session) move(from, to eventstore.Position) eventstore.Move {
+	return eventstore.Move{
+		Consumer: s.ID, Partition: s.at.Partition, Epoch: s.at.Epoch, From: from, To: to,
+		IdleTimeout: s.Lease * 3 / 4,
+	}
+}
+
+// has notes that a move was made.
+func (s *session) has(move eventstore.Move) {
+	s.at.Position = move.To
+	s.moved = time.Now()
+}
+
+// checkpoint reads the partition's checkpoint as it is now.
+func (s *session) checkpoint(ctx context.Context) (eventstore.Checkpoint, error) {
+	return checkpointOf(ctx, s.Config, s.at.Partition)
+}
+
+func checkpointOf(ctx context.Context, config Config, partition int) (eventstore.Checkpoint, error) {
+	all, err := config.Keeper.Checkpoints(ctx, config.ID)
+	if err != nil {
+		return eventstore.Checkpoint{}, fmt.Errorf("read the checkpoint: %w", err)
+	}
+	if partition >= len(all) {
+		return eventstore.Checkpoint{}, nil // of an epoch that never was
+	}
+	return all[partition], nil
+}

@@ -1,0 +1,141 @@
+package pgstore
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/pasttense/pasttense/eventstore"
+)
+
+const (
+	// sqlLockCheckpoint locks the row of the partition, and no other: that of the consumer is for those who change who
+	// works. Where the version's read model has a place of its own, it is put before what the search_path is.
+	//
+	// A version that becomes live or ceases to be begins a new epoch, so what this statement sees of it while it waits
+	// for the row counts only if it still holds.
+	sqlLockCheckpoint = `
+		SELECT c.position, c.epoch, c.paused, c.reason,
+			CASE WHEN k.read_model IS NOT NULL THEN set_config('search_path',
+				concat_ws(', ', quote_ident({schema}.read_model_schema(k.read_model, k.version, k.live)),
+					nullif(current_setting('search_path'), '')),
+				true) END
+		FROM {schema}.checkpoints AS c
+		JOIN {schema}.consumers AS k USING (consumer, version)
+		WHERE c.consumer = $1 AND c.version = $2 AND c.partition = $3
+		FOR UPDATE OF c`
+
+	sqlMoveCheckpoint = `
+		UPDATE {schema}.checkpoints
+		SET position = $4, handled = handled + $5, epoch = epoch + $6, updated_at = clock_timestamp()
+		WHERE consumer = $1 AND version = $2 AND partition = $3`
+
+	// sqlMoveFrom makes a move by itself. It is followed by sqlState, which tells why when it has changed nothing.
+	sqlMoveFrom = `
+		UPDATE {schema}.checkpoints SET position = $4, handled = handled + $5, updated_at = clock_timestamp()
+		WHERE consumer = $1 AND version = $2 AND partition = $3 AND position = $6 AND epoch = $7 AND NOT paused`
+
+	// sqlUnhurried lets a commit be acknowledged before it is on disk.
+	sqlUnhurried = `SELECT set_config('synchronous_commit', 'off', true)`
+)
+
+// Advance implements [eventstore.Target]. The transaction is READ COMMITTED and holds the row lock of the partition's
+// checkpoint, for which others wait that move, pause or halt the same partition. Work may append to the store with
+// [Store.AppendTx].
+//
+// A move without work that parks, unparks and skips nothing is not on disk when Advance returns: after a crash of the
+// database the checkpoint may be where it was before.
+func (t *Target) Advance(
+	ctx context.Context, move eventstore.Move, work func(ctx context.Context, tx pgx.Tx) error,
+) error {
+	err := move.Validate()
+	switch {
+	case err != nil:
+	case work == nil && !touchesParking(move):
+		err = t.moveOnly(ctx, move)
+	default:
+		err = t.advance(ctx, move, work, func(*pgx.Batch) {})
+	}
+	return describeMove(move, err)
+}
+
+func describeMove(move eventstore.Move, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("move partition %d of consumer %q from position %d to %d: %w",
+		move.Partition, move.Consumer, move.From, move.To, err)
+}
+
+func touchesParking(move eventstore.Move) bool {
+	return len(move.Park)+len(move.Unpark)+len(move.Skip) > 0
+}
+
+// advance makes a move and all that belongs to it: work is run before it, what queue queues is done with it.
+func (t *Target) advance(
+	ctx context.Context, move eventstore.Move, work func(ctx context.Context, tx pgx.Tx) error,
+	queue func(batch *pgx.Batch),
+) error {
+	if err := validateParking(move); err != nil {
+		return err
+	}
+	id := move.Consumer
+	var at state
+	err := t.transact(ctx, t.idleTimeoutOf(move), func(batch *pgx.Batch) {
+		batch.Queue(t.sql.lockCheckpoint, id.Name, id.Version, move.Partition).
+			QueryRow(func(row pgx.Row) error { return at.scanBefore(row, nil) })
+	}, func(tx pgx.Tx) error {
+		if err := at.refuse(move); err != nil {
+			return err
+		}
+		if work != nil {
+			if err := work(ctx, tx); err != nil {
+				return err
+			}
+		}
+		newEpochs := 0
+		if len(move.Park)+len(move.Unpark) > 0 {
+			newEpochs = 1
+		}
+		batch := &pgx.Batch{}
+		batch.Queue(t.sql.moveCheckpoint, id.Name, id.Version, move.Partition, move.To, move.Events, newEpochs)
+		t.queueParking(batch, move)
+		queue(batch)
+		return tx.SendBatch(ctx, batch).Close()
+	})
+	t.lookout.nudge(id)
+	return err
+}
+
+// idleTimeoutOf returns how long the transaction of a move may stand idle. Postgres takes 0 for no limit.
+func (t *Target) idleTimeoutOf(move eventstore.Move) time.Duration {
+	if move.IdleTimeout <= 0 {
+		return t.idleTimeout
+	}
+	return max(min(move.IdleTimeout, t.idleTimeout), time.Millisecond)
+}
+
+// moveOnly moves a checkpoint over events that nobody handles, in one round trip. To lose that in a crash costs a second
+// look at these events.
+func (t *Target) moveOnly(ctx context.Context, move eventstore.Move) error {
+	id := move.Consumer
+	var moved int64
+	var now state
+	err := t.execute(ctx, func(batch *pgx.Batch) {
+		batch.Queue(sqlUnhurried)
+		batch.Queue(t.sql.moveFrom, id.Name, id.Version, move.Partition, move.To, move.Events, move.From, move.Epoch).
+			Exec(countRows(&moved))
+		batch.Queue(t.sql.state, id.Name, id.Version, move.Partition).QueryRow(now.scan)
+	})
+	t.lookout.nudge(id)
+	switch {
+	case err != nil || moved > 0:
+		return err
+	case now.found && now.paused:
+		return now.refuse(move)
+	default:
+		return now.moved(move.From, move.Epoch)
+	}
+}

@@ -1,0 +1,75 @@
+package pgstore
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/pasttense/pasttense/eventstore"
+)
+
+const (
+	// sqlIsOwned tells whether a partition belongs to a member whose lease has not run out.
+	sqlIsOwned = `
+		SELECT EXISTS (
+			SELECT FROM {schema}.checkpoints AS c
+			JOIN {schema}.members AS m ON m.consumer = c.consumer AND m.version = c.version AND m.member = c.owner
+			WHERE c.consumer = $1 AND c.version = $2 AND m.expires_at > clock_timestamp()
+		)`
+
+	sqlHasOthers = `
+		SELECT EXISTS (SELECT FROM {schema}.consumers WHERE consumer = $1 AND version <>` + chosenVersion + `)`
+
+	sqlForgetMembers  = `DELETE FROM {schema}.members WHERE consumer = $1 AND version = $2`
+	sqlForgetParked   = `DELETE FROM {schema}.parked WHERE consumer = $1 AND version = $2`
+	sqlForgetSkipped  = `DELETE FROM {schema}.skipped WHERE consumer = $1 AND version = $2`
+	sqlForgetConsumer = `DELETE FROM {schema}.consumers WHERE consumer = $1 AND version = $2`
+	sqlForgetTasks    = `DELETE FROM {schema}.tasks WHERE process = $1`
+)
+
+// Forget implements [eventstore.Checkpoints]. With a process manager its tasks are removed. The live one of several
+// versions is not forgotten; that is an error wrapping [eventstore.ErrInvalid].
+func (t *Target) Forget(ctx context.Context, consumer eventstore.ConsumerID) error {
+	if err := validateChoice(consumer); err != nil {
+		return describe("forget", consumer, err)
+	}
+	var chosen chosenConsumer
+	var hasOthers bool
+	err := t.transact(ctx, t.idleTimeout, func(batch *pgx.Batch) {
+		batch.Queue(t.sql.seizeConsumer, consumer.Name, consumer.Version).QueryRow(chosen.scan)
+		batch.Queue(t.sql.hasOthers, consumer.Name, consumer.Version).
+			QueryRow(func(row pgx.Row) error { return row.Scan(&hasOthers) })
+	}, func(tx pgx.Tx) error {
+		switch {
+		case !chosen.found:
+			return nil
+		case chosen.live && hasOthers:
+			return fmt.Errorf("%w: it is the live one of several versions", eventstore.ErrInvalid)
+		}
+		return t.forgetIn(ctx, tx, chosen)
+	})
+	t.lookout.nudge(consumer)
+	return describe("forget", consumer, err)
+}
+
+// forgetIn removes all that is kept of a consumer that the transaction has seized. It waits for a move that is under way.
+// It returns [eventstore.ErrOwned] when a member works on the consumer.
+func (t *Target) forgetIn(ctx context.Context, tx pgx.Tx, chosen chosenConsumer) error {
+	var isOwned bool
+	if err := tx.QueryRow(ctx, t.sql.isOwned, chosen.Name, chosen.Version).Scan(&isOwned); err != nil {
+		return err
+	}
+	if isOwned {
+		return eventstore.ErrOwned
+	}
+	batch := &pgx.Batch{}
+	batch.Queue(t.sql.lockPartitions, []string{chosen.Name}, []int{chosen.Version})
+	for _, statement := range t.sql.forget {
+		batch.Queue(statement, chosen.Name, chosen.Version)
+	}
+	if chosen.live {
+		batch.Queue(t.sql.forgetTasks, chosen.Name)
+	}
+	return tx.SendBatch(ctx, batch).Close()
+}
