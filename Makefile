@@ -15,10 +15,10 @@ testdb := $(GO) run ./tools/testdb --
 golangci-lint = $$(cd tools/lint && GOWORK=off $(GO) tool -n golangci-lint)
 in-each-module = tool="$(golangci-lint)" && for module in $(modules); do (cd $$module && GOWORK=off "$$tool"
 
-.PHONY: help test lint fmt fuzz bench pooler torture gaps
+.PHONY: help test lint fmt fuzz bench pooler torture torture-projections gaps
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-19s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 # Not from the cache: many tests race at random, and those of internal/archtest look at files that the cache does not watch.
 test: ## Run all tests of all modules, with the race detector, on a real Postgres
@@ -41,6 +41,9 @@ pooler: ## Run the tests that need pgbouncer, which must be installed
 
 torture: ## Run the store under everything that can go wrong, and check it; ARGS="-seconds 60 -writers 32 -seed 1"
 	$(GO) run ./bench/torture $(ARGS)
+
+torture-projections: ## Run a projection while its processes are killed and stopped, and check it; ARGS="-seconds 180 -seed 1"
+	$(GO) run ./bench/projections $(ARGS)
 
 gaps: ## Show what three ways to follow an event log see of it, and what they miss
 	$(GO) run ./bench/gaps $(ARGS)

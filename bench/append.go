@@ -61,7 +61,7 @@ func appends() []work {
 				"what counts is that the ratio is that of append-64",
 			unit:   "events/s",
 			target: target{ratio: 3, of: "append-64", share: 0.9},
-			ours:   besideManyEvents(appendEvents(64, 1, appendConnections)),
+			ours:   besideManyEvents(manyEvents, appendEvents(64, 1, appendConnections)),
 			limit:  insertSingleRows(64, appendConnections),
 		},
 		{

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/pasttense/pasttense/eventstore"
 	"github.com/pasttense/pasttense/pgstore"
@@ -94,12 +95,8 @@ func listen(ctx context.Context, db *database) (side, error) {
 	if err != nil {
 		return nil, err
 	}
-	conn, err := pgx.Connect(ctx, db.url)
+	conn, err := db.openListener(ctx)
 	if err != nil {
-		return nil, err
-	}
-	db.onClose(conn.Close)
-	if _, err := conn.Exec(ctx, `LISTEN limit_events`); err != nil {
 		return nil, err
 	}
 	arrivals := receive(ctx, db, func(ctx context.Context, arrived func(position int64)) error {
@@ -107,19 +104,35 @@ func listen(ctx context.Context, db *database) (side, error) {
 	})
 	data := newEvent().Data
 	return latency{probe: func(ctx context.Context) (time.Duration, error) {
-		var position int64
-		err := pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) (err error) {
-			if position, err = insertRow(ctx, tx, data); err != nil {
-				return err
-			}
-			_, err = tx.Exec(ctx, `SELECT pg_notify('limit_events', '')`)
-			return err
-		})
+		position, err := insertAndNotify(ctx, pool, data)
 		if err != nil {
 			return 0, err
 		}
 		return arrivals.await(ctx, position, time.Now())
 	}}, nil
+}
+
+// openListener opens a connection that gets the notifications of insertAndNotify.
+func (db *database) openListener(ctx context.Context) (*pgx.Conn, error) {
+	conn, err := pgx.Connect(ctx, db.url)
+	if err != nil {
+		return nil, err
+	}
+	db.onClose(conn.Close)
+	_, err = conn.Exec(ctx, `LISTEN limit_events`)
+	return conn, err
+}
+
+// insertAndNotify is an insertRow that tells those who listen.
+func insertAndNotify(ctx context.Context, pool *pgxpool.Pool, data []byte) (position int64, err error) {
+	err = pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) (err error) {
+		if position, err = insertRow(ctx, tx, data); err != nil {
+			return err
+		}
+		_, err = tx.Exec(ctx, `SELECT pg_notify('limit_events', '')`)
+		return err
+	})
+	return position, err
 }
 
 // followNotifications reads what is new at each notification.

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"io"
+	"slices"
 	"sync"
 	"testing"
 
@@ -23,7 +24,7 @@ func newDatabase(t *testing.T) *database {
 	db := &database{url: prepared.Database(t), progress: log{io.Discard}}
 	t.Cleanup(func() {
 		ctx := context.WithoutCancel(t.Context())
-		for _, f := range db.closers {
+		for _, f := range slices.Backward(db.closers) {
 			require.NoError(t, f(ctx))
 		}
 	})

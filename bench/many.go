@@ -54,13 +54,13 @@ const (
 		ORDER BY indexrelid`
 )
 
-// besideManyEvents fills the tables of both sides before its own side, the first, is made ready.
-func besideManyEvents(next prepare) prepare {
+// besideManyEvents fills the tables of both sides with so many events before its own side, the first, is made ready.
+func besideManyEvents(events int64, next prepare) prepare {
 	return func(ctx context.Context, db *database) (side, error) {
-		if err := requireSpace(ctx, db.server.Local().Directory(), 2*manyEvents*manyBytes); err != nil {
+		if err := requireSpace(ctx, db.server.Local().Directory(), 2*events*manyBytes); err != nil {
 			return nil, err
 		}
-		if err := fillMany(ctx, db, manyEvents); err != nil {
+		if err := fillMany(ctx, db, events); err != nil {
 			return nil, err
 		}
 		return next(ctx, db)

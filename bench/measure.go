@@ -90,10 +90,14 @@ type plan struct {
 }
 
 // compare measures ours and the limit in turn, after a round that does not count: it makes connections, prepares
-// statements and warms caches.
+// statements and warms caches. Where a call takes so long that this does not matter, there is one round.
 func (p plan) compare(ctx context.Context, w work, ours, limit side, progress log) (result, error) {
 	var ourSamples, limitSamples []sample
-	for round := range p.rounds + 1 {
+	first := 0
+	if w.once {
+		first, p.rounds = 1, 1
+	}
+	for round := first; round <= p.rounds; round++ {
 		d := cmp.Or(p.seconds, defaultRound)
 		if round == 0 {
 			d /= 3

@@ -101,3 +101,18 @@ func TestSidesAreMeasuredInTurnAfterARoundThatDoesNotCount(t *testing.T) {
 	assert.InDelta(t, 4, r.Ours, 0, "the median of 3 and 5")
 	assert.InDelta(t, 5, r.Limit, 0, "the median of 4 and 6")
 }
+
+func TestWhatTakesMinutesIsMeasuredOnce(t *testing.T) {
+	t.Parallel()
+	var turns []string
+	var times []time.Duration
+	w := work{target: target{ratio: 1}, once: true}
+
+	r, err := plan{rounds: 2, seconds: 3 * time.Second}.compare(t.Context(), w,
+		recorder{"ours", &turns, &times}, recorder{"limit", &turns, &times}, log{io.Discard})
+
+	require.NoError(t, err)
+	assert.Equal(t, []string{"ours", "limit"}, turns)
+	assert.Equal(t, []time.Duration{3e9, 3e9}, times)
+	assert.InDelta(t, 0.5, r.Ratio, 0)
+}

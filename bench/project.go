@@ -2,7 +2,7 @@ package main
 
 import (
 	"context"
-	"encoding/json"
+	"errors"
 	"strconv"
 
 	"github.com/jackc/pgx/v5"
@@ -14,59 +14,116 @@ import (
 )
 
 const (
-	sqlReadModels = `
+	sqlItems = `
 		CREATE TABLE items (
 			order_id text NOT NULL, line bigint NOT NULL, item_id text NOT NULL, price bigint NOT NULL,
 			PRIMARY KEY (order_id, line)
-		);
-		CREATE TABLE limit_items (LIKE items INCLUDING ALL);
-		CREATE TABLE limit_checkpoint (position bigint NOT NULL) WITH (fillfactor = 50);
-		INSERT INTO limit_checkpoint VALUES (0)`
+		)`
 
-	sqlInsertItem      = `INSERT INTO items (order_id, line, item_id, price) VALUES ($1, $2, $3, $4)`
-	sqlInsertLimitItem = `INSERT INTO limit_items (order_id, line, item_id, price) VALUES ($1, $2, $3, $4)`
-
-	sqlReadPage = `SELECT ` + limitColumns + ` FROM limit_events WHERE position > $1 ORDER BY position LIMIT 1000`
+	sqlInsertItem = `INSERT INTO items (order_id, line, item_id, price) VALUES ($1, $2, $3, $4)`
 )
 
+// attending is how many connections a projection uses besides those of its partitions, and who waits for it.
+const attending = 2
+
 func projections() []work {
-	return []work{{
-		name: "project-100k",
-		about: "a projection inserts a row for each of 100,000 events, exactly once; " +
-			"limit: a loop that inserts the rows of 1,000 events and moves a checkpoint in a transaction",
-		unit:   "events/s",
-		target: target{ratio: 0.8},
-		ours:   projectEvents,
-		limit:  projectByHand,
-	}}
+	return []work{
+		{
+			name: "projection-pg",
+			about: "a projection of 1 partition that runs inserts a row for each of 100,000 events, exactly once; limit: a loop that " +
+				"inserts the rows of 1,000 events, as many as our batches have, and moves a checkpoint in a transaction",
+			unit:   "events/s",
+			target: target{ratio: 0.8},
+			ours:   overFilledStore(projectEvents(1)),
+			limit:  projectByHand(filledEvents),
+		},
+		{
+			name:   "projection-pg-4",
+			about:  "the same projection with 4 partitions; limit: ours with 1 partition, which is projection-pg",
+			unit:   "events/s",
+			target: target{ratio: 1.3},
+			ours:   overFilledStore(projectEvents(4)),
+			limit:  projectEvents(1),
+		},
+		{
+			name: "rebuild",
+			about: "a new version of a projection, of 1 partition, handles 1,000,000 events beside the live one and becomes the live " +
+				"one, once; limit: the loop of projection-pg over the first 200,000 of them",
+			unit:   "events/s",
+			target: target{ratio: 0.8},
+			ours:   besideManyEvents(rebuiltEvents, rebuild(rebuiltEvents)),
+			limit:  projectByHand(rebuiltByHand),
+			once:   true,
+		},
+	}
+}
+
+// overFilledStore fills the tables of both sides, and makes them ready to be read, before its own side, the first, is made
+// ready.
+func overFilledStore(next prepare) prepare {
+	return func(ctx context.Context, db *database) (side, error) {
+		if _, _, err := db.openFilledStore(ctx, 1); err != nil {
+			return nil, err
+		}
+		pool, err := db.openFilledPool(ctx, 1)
+		if err != nil {
+			return nil, err
+		}
+		if _, err := pool.Exec(ctx, sqlItems); err != nil {
+			return nil, err
+		}
+		return next(ctx, db)
+	}
 }
 
 // projectEvents makes the read model anew with each call, under a new name.
-func projectEvents(ctx context.Context, db *database) (side, error) {
-	pool, err := db.openPool(ctx, 1)
-	if err != nil {
-		return nil, err
-	}
-	if _, err := pool.Exec(ctx, sqlReadModels); err != nil {
-		return nil, err
-	}
-	store, _, err := db.openFilledStore(ctx, 1)
-	if err != nil {
-		return nil, err
-	}
-	target, passes := pgstore.NewTarget(pool, nil), 0
-	return throughput{callers: 1, amount: filledEvents, call: func(ctx context.Context) error {
-		if err := empty(ctx, pool, "items"); err != nil {
-			return err
+func projectEvents(partitions int) prepare {
+	return func(ctx context.Context, db *database) (side, error) {
+		pool, err := db.openPool(ctx, partitions+attending)
+		if err != nil {
+			return nil, err
 		}
-		passes++
-		items := projection.New("items-"+strconv.Itoa(passes), store, target, nil)
-		projection.On(items, events, insertItem)
-		if err := items.CatchUp(ctx); err != nil {
-			return err
+		store, err := db.openStore(ctx, partitions)
+		if err != nil {
+			return nil, err
 		}
-		return expectRows(ctx, pool, "items")
-	}}, nil
+		target, passes := pgstore.NewTarget(pool, nil), 0
+		return throughput{callers: 1, amount: filledEvents, call: func(ctx context.Context) error {
+			if err := empty(ctx, pool, "items"); err != nil {
+				return err
+			}
+			passes++
+			name := "items-" + strconv.Itoa(partitions) + "-" + strconv.Itoa(passes)
+			items := projection.New(name, store, target, &projection.Options{Partitions: partitions})
+			projection.On(items, events, insertItem)
+			err := runUntil(ctx, func(ctx context.Context) error {
+				head, err := store.Head(ctx)
+				if err != nil {
+					return err
+				}
+				return projection.WaitFor(ctx, target, name, head)
+			}, items)
+			if err != nil {
+				return err
+			}
+			return expectRows(ctx, pool, "items", filledEvents)
+		}}, nil
+	}
+}
+
+// runUntil runs projections until another function returns. When they cannot go on, its context ends.
+func runUntil(
+	ctx context.Context, until func(ctx context.Context) error, projections ...projection.Runner,
+) error {
+	running, stop := context.WithCancel(ctx)
+	ended := make(chan error, 1)
+	go func() {
+		defer stop()
+		ended <- projection.Run(running, projections...)
+	}()
+	err := until(running)
+	stop()
+	return errors.Join(<-ended, err)
 }
 
 func insertItem(ctx context.Context, tx pgx.Tx, e eventstore.Envelope[event]) error {
@@ -78,67 +135,15 @@ func insertItem(ctx context.Context, tx pgx.Tx, e eventstore.Envelope[event]) er
 	return err
 }
 
-func projectByHand(ctx context.Context, db *database) (side, error) {
-	pool, err := db.openFilledPool(ctx, 1)
-	if err != nil {
-		return nil, err
-	}
-	return throughput{callers: 1, amount: filledEvents, call: func(ctx context.Context) error {
-		if err := empty(ctx, pool, "limit_items"); err != nil {
-			return err
-		}
-		if _, err := pool.Exec(ctx, `UPDATE limit_checkpoint SET position = 0`); err != nil {
-			return err
-		}
-		for more := true; more; {
-			err := pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) (err error) {
-				more, err = projectPage(ctx, tx)
-				return err
-			})
-			if err != nil {
-				return err
-			}
-		}
-		return expectRows(ctx, pool, "limit_items")
-	}}, nil
-}
-
-// projectPage says whether there may be another page.
-func projectPage(ctx context.Context, tx pgx.Tx) (more bool, err error) {
-	var position int64
-	if err := tx.QueryRow(ctx, `SELECT position FROM limit_checkpoint FOR UPDATE`).Scan(&position); err != nil {
-		return false, err
-	}
-	found, err := tx.Query(ctx, sqlReadPage, position)
-	if err != nil {
-		return false, err
-	}
-	rows, err := pgx.CollectRows(found, scanRow)
-	if err != nil || len(rows) == 0 {
-		return false, err
-	}
-	for _, r := range rows {
-		var item itemAdded
-		if err := json.Unmarshal(r.data, &item); err != nil {
-			return false, err
-		}
-		if _, err := tx.Exec(ctx, sqlInsertLimitItem, r.key, r.version, item.ItemID, item.Price); err != nil {
-			return false, err
-		}
-	}
-	_, err = tx.Exec(ctx, `UPDATE limit_checkpoint SET position = $1`, rows[len(rows)-1].position)
-	return true, err
-}
-
 func empty(ctx context.Context, pool *pgxpool.Pool, table string) error {
 	_, err := pool.Exec(ctx, `TRUNCATE `+table)
 	return err
 }
 
-func expectRows(ctx context.Context, pool *pgxpool.Pool, table string) error {
+func expectRows(ctx context.Context, pool *pgxpool.Pool, table string, events int) error {
 	var count int
 	if err := pool.QueryRow(ctx, `SELECT count(*) FROM `+table).Scan(&count); err != nil {
 		return err
 	}
-	return expectEvents(count, filledEvents)
+	return expectEvents(count, events)
 }

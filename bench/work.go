@@ -21,6 +21,8 @@ type work struct {
 	soak func(ctx context.Context, db *database, d time.Duration) (result, error)
 	// onRequest leaves the work out unless it is named.
 	onRequest bool
+	// once is for what takes minutes: it is measured in one round, without another one before.
+	once bool
 }
 
 // labels mark what a side does in a CPU profile.
@@ -60,7 +62,7 @@ func (t target) given(results []result) target {
 
 // works are all works, in the order of the table.
 func works() []work {
-	return slices.Concat(appends(), imports(), loads(), reads(), projections(), live(), subscriptions(), memory(), soaks())
+	return slices.Concat(appends(), imports(), loads(), reads(), projections(), waits(), live(), subscriptions(), memory(), soaks())
 }
 
 // choose returns the works that a list of names separated by commas selects, in the order of the table; when it is empty,

@@ -1,0 +1,113 @@
+// Projections runs one projection in several processes under everything that can go wrong at once, and then checks that each
+// event was applied exactly once: the processes are killed with kill -9, stopped for longer than their lease and continued,
+// and terminated, their backends are terminated, the number of partitions changes, and events that cannot be applied are
+// parked and retried, while events are appended.
+//
+//	go run ./bench/projections -seconds 180 -processes 3 -partitions 8 -seed 1
+//
+// It starts a Postgres of its own, from the server programs on this machine, or works on a database of its own of the
+// server that -server names. The read model counts the events of each stream, and logs each event that is applied, by which
+// process and when, so that one that is applied twice is a row too many and no error. A trigger logs who owned each
+// partition and when, both under the lock of the checkpoint. So it is certain whether a process that was stopped has applied
+// anything after its successor took over. All chances come from the seed; the processes' pace does not, so two runs with a
+// seed are alike and not the same.
+//
+// The last line of its output is "missed 0, doubled 0, reordered 0". When anything is wrong, the exit code is 1 and the
+// first details go to standard error.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"time"
+
+	"github.com/pasttense/pasttense/bench/internal/program"
+)
+
+func main() {
+	if os.Getenv(childEnv) != "" {
+		childMain()
+		return
+	}
+	program.Main("projections", run)
+}
+
+// flags are what the command line says.
+type flags struct {
+	seconds    float64
+	processes  int
+	partitions int
+	events     int
+	lease      time.Duration
+	seed       uint64
+	fsync      bool
+	verbose    bool
+	serverURL  string // empty: a server of our own
+}
+
+func parseFlags(args []string, usage io.Writer) (flags, error) {
+	var f flags
+	set := flag.NewFlagSet("projections", flag.ContinueOnError)
+	set.SetOutput(usage)
+	set.Float64Var(&f.seconds, "seconds", 180, "how long there is trouble")
+	set.IntVar(&f.processes, "processes", 3, "how many processes run the projection; one at least is always left alone")
+	set.IntVar(&f.partitions, "partitions", 8, "how many partitions the projection begins with")
+	set.IntVar(&f.events, "events", 200_000, "how many events there are: half before the processes start, half along with them")
+	set.DurationVar(&f.lease, "lease", 2*time.Second, "how long a process may be silent before others take over its partitions")
+	set.Uint64Var(&f.seed, "seed", 0, "the seed of all chances; 0 is a new one")
+	set.BoolVar(&f.fsync, "fsync", false, "whether the server waits for the disk")
+	set.BoolVar(&f.verbose, "verbose", false, "whether the processes log to standard error")
+	set.StringVar(&f.serverURL, "server", "", "the `URL` of a server to use instead of one of its own, with room for 150 "+
+		"connections, as a role that may create databases; it makes its database beside the one that is named, and drops it at the end")
+	if err := set.Parse(args); err != nil {
+		return flags{}, err
+	}
+	switch {
+	case set.NArg() > 0:
+		return flags{}, fmt.Errorf("unexpected argument %q", set.Arg(0))
+	case f.seconds <= 0:
+		return flags{}, fmt.Errorf("-seconds is %g, it must be positive", f.seconds)
+	case f.processes < 2:
+		return flags{}, fmt.Errorf("-processes is %d, the least is 2", f.processes)
+	case f.partitions < 1 || f.partitions > mostPartitions:
+		return flags{}, fmt.Errorf("-partitions is %d, it is from 1 to %d", f.partitions, mostPartitions)
+	case f.events < 1:
+		return flags{}, fmt.Errorf("-events is %d, the least is 1", f.events)
+	case f.lease < minLease:
+		return flags{}, fmt.Errorf("-lease is %s, the least is %s", f.lease, minLease)
+	}
+	for f.seed == 0 {
+		f.seed = rand.Uint64()
+	}
+	return f, nil
+}
+
+const (
+	// mostPartitions keeps the processes' connections within what the server has.
+	mostPartitions = 64
+	// minLease is what a loaded machine can keep.
+	minLease = 100 * time.Millisecond
+)
+
+// run returns once everything that it started has ended and its directory is removed, whether it was interrupted or not.
+func run(ctx context.Context, args []string, out, progress io.Writer) (err error) {
+	f, err := parseFlags(args, progress)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "seed %d\n", f.seed)
+	t, err := newTorture(ctx, f, progress)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, t.close()) }()
+	if err := t.run(ctx); err != nil {
+		return err
+	}
+	return t.tell(out)
+}
