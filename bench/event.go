@@ -1,9 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/google/uuid"
@@ -77,9 +79,11 @@ const (
 )
 
 // fill appends streamEvents events to each of filledStreams streams, one to each in turn, so that a stream's events lie
-// as scattered as those of streams that have grown side by side.
+// as scattered as those of streams that have grown side by side. An append's rows are written in the order of their
+// streams; most appends are small, so that rows lie as their positions do, and so they do here.
 func fill(ctx context.Context, store eventstore.Store) ([]eventstore.StreamID, error) {
 	streams := newStreams(filledStreams)
+	slices.SortFunc(streams, func(a, b eventstore.StreamID) int { return cmp.Compare(a.Key, b.Key) })
 	one := newEvents(1)
 	writes := make([]eventstore.Write, len(streams))
 	for version := range eventstore.Version(streamEvents) {

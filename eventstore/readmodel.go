@@ -15,8 +15,8 @@ type ReadModels[Tx any] interface {
 	// of a place, or the place is taken by something else.
 	Prepare(ctx context.Context, consumer ConsumerID, setUp func(ctx context.Context, tx Tx) error) error
 
-	// Switch makes a version the live one, in place of the one that was, in one transaction: a part of a read model is
-	// that of the one or of the other. It begins a new epoch for both, and they do not stop any more. No partition of it
+	// Switch makes a version the live one, in place of the one that was, in one transaction: who reads sees the one or the
+	// other, whole. Where readers are in the way it may give up and return an error. It begins a new epoch for both, and they do not stop any more. No partition of it
 	// may be behind any of the version that was live ([ErrCheckpointMoved]), nor paused ([ErrPaused]). It does nothing
 	// where the version is live, and returns an error wrapping [ErrInvalid] when it is not defined or not prepared.
 	Switch(ctx context.Context, to ConsumerID) error

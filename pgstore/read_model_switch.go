@@ -20,14 +20,13 @@ const (
 		WHERE consumer = $1 AND version = ANY ($2)`
 )
 
-// Switch implements [eventstore.ReadModels]. It waits for moves of both versions that are under way, and for no reader:
-// no table is locked, and nobody waits for Switch but who moves a checkpoint or controls the consumer. To switch to the
+// Switch implements [eventstore.ReadModels]. It waits for moves of both versions that are under way. To switch to the
 // version that is live does nothing.
 //
-// A reader's statement that begins before the switch reads the version that was live to its end; one that begins later
-// reads the other. One that is prepared already, as pgx does by itself, finds all of its tables in the same version. One
-// that the database parses in the very instant of the switch may find the first table in the one and the next in the
-// other, as two statements would.
+// A reader's statement finds all of its tables in the version that was live, or all in the other. For that, Switch locks
+// the tables of the one that was live, which waits for the transactions that read them and lets later ones wait: it gives
+// up after a tenth of a second, lets them read, and tries again. When it has found no such moment after three seconds, as
+// a long transaction reads the tables, it returns an error.
 //
 // Views and foreign keys of other schemas stay with the version that they were made on. A transaction whose snapshot is
 // older than the rows of the new version does not see them. A prepared statement fails once on each connection when its
@@ -41,10 +40,12 @@ func (t *Target) Switch(ctx context.Context, to eventstore.ConsumerID) error {
 	if err := to.Validate(); err != nil {
 		return describe("switch to", to, err)
 	}
-	var versions []readModel
-	err := t.transact(ctx, t.idleTimeout, func(batch *pgx.Batch) {
-		batch.Queue(t.sql.readModels.all, to.Name).Query(collectReadModels(&versions))
-	}, func(tx pgx.Tx) error { return t.switchTo(ctx, tx, to, versions) })
+	err := awaitReaders(ctx, func() error {
+		var versions []readModel
+		return t.transact(ctx, t.idleTimeout, func(batch *pgx.Batch) {
+			batch.Queue(t.sql.readModels.all, to.Name).Query(collectReadModels(&versions))
+		}, func(tx pgx.Tx) error { return t.switchTo(ctx, tx, to, versions) })
+	})
 	t.lookout.nudge(to)
 	return describe("switch to", to, err)
 }
@@ -105,6 +106,9 @@ func exchangeSchemas(ctx context.Context, tx pgx.Tx, live, next readModel) error
 			eventstore.ErrInvalid, live.version)
 	}
 	if live.schema != nil {
+		if err := excludeReaders(ctx, tx, *live.schema); err != nil {
+			return err
+		}
 		if err := copyGrants(ctx, tx, *live.schema, *next.schema); err != nil {
 			return fmt.Errorf("grant on schema %q what is granted on %q: %w", *next.schema, *live.schema, err)
 		}

@@ -18,8 +18,8 @@ import (
 	"github.com/pasttense/pasttense/eventstore"
 )
 
-// Readers on several connections, with statements that they have prepared, see the one version or the other, whole,
-// while the versions are switched.
+// Readers on several connections, with statements that they have prepared or not, see the one version or the other,
+// whole, while the versions are switched.
 func TestReadersSeeOneVersionWhole(t *testing.T) {
 	t.Parallel()
 	shop := newShop(t)
@@ -33,8 +33,12 @@ func TestReadersSeeOneVersionWhole(t *testing.T) {
 	defer stop()
 	var reading, ready sync.WaitGroup
 	var seen [3]atomic.Int64
-	for range 4 {
-		conn, err := pgx.ConnectConfig(t.Context(), shop.pool.Config().ConnConfig)
+	for _, mode := range []pgx.QueryExecMode{
+		pgx.QueryExecModeCacheStatement, pgx.QueryExecModeCacheStatement, pgx.QueryExecModeExec, pgx.QueryExecModeExec,
+	} {
+		config := shop.pool.Config().ConnConfig
+		config.DefaultQueryExecMode = mode
+		conn, err := pgx.ConnectConfig(t.Context(), config)
 		require.NoError(t, err)
 		ready.Add(1)
 		reading.Go(func() {
@@ -65,8 +69,44 @@ func TestReadersSeeOneVersionWhole(t *testing.T) {
 	reading.Wait()
 }
 
-// A reader who is in the middle of a statement keeps nobody from switching, and sees what it began with.
-func TestSwitchDoesNotWaitForReaders(t *testing.T) {
+// A reader in a long transaction reads one version to its end. Others hardly wait meanwhile.
+func TestSwitchWaitsForReaders(t *testing.T) {
+	t.Parallel()
+	shop := newShop(t)
+	for version := 1; version <= 2; version++ {
+		shop.open(salesAt(version), createItems+"; CREATE VIEW all_items AS SELECT * FROM items")
+		shop.advance(salesAt(version), 10, fmt.Sprintf("INSERT INTO items VALUES (1, %d), (2, %[1]d)", version))
+	}
+	for _, relation := range []string{"items", "all_items"} {
+		to := salesAt(2)
+		if relation == "all_items" {
+			to = salesAt(1)
+		}
+		reader := newPool(t, shop.pool.Config().ConnString())
+		tx := begin(t, reader, pgx.TxOptions{})
+		var before, after int
+		query := "SELECT max(version) FROM sales." + relation
+		require.NoError(t, tx.QueryRow(t.Context(), query).Scan(&before))
+
+		switched := make(chan error, 1)
+		go func() { switched <- shop.Switch(t.Context(), to) }()
+		for range 20 {
+			begun := time.Now()
+			require.NoError(t, shop.pool.QueryRow(t.Context(), query).Scan(&after))
+			require.Equal(t, before, after)
+			require.Less(t, time.Since(begun), 2*time.Second)
+		}
+		require.NoError(t, tx.QueryRow(t.Context(), query).Scan(&after))
+		require.Equal(t, before, after)
+		require.NoError(t, tx.Commit(t.Context()))
+		require.NoError(t, <-switched)
+		require.NoError(t, shop.pool.QueryRow(t.Context(), query).Scan(&after))
+		require.NotEqual(t, before, after)
+	}
+}
+
+// Who reads for ever keeps the versions from being switched, and is not disturbed.
+func TestSwitchGivesUpWhereReadersStay(t *testing.T) {
 	t.Parallel()
 	shop := newShop(t)
 	shop.open(salesAt(1), createItems)
@@ -79,9 +119,12 @@ func TestSwitchDoesNotWaitForReaders(t *testing.T) {
 	var id int
 	require.NoError(t, tx.QueryRow(t.Context(), "FETCH reader").Scan(&id))
 
-	require.NoError(t, shop.Switch(t.Context(), salesAt(2)))
+	require.ErrorContains(t, shop.Switch(t.Context(), salesAt(2)), "its tables are being read all the time")
+	assert.True(t, shop.checkpoints(salesAt(1))[0].Live)
 	require.NoError(t, tx.QueryRow(t.Context(), "FETCH reader").Scan(&id))
 	assert.Equal(t, 2, id)
+	require.NoError(t, tx.Commit(t.Context()))
+	require.NoError(t, shop.Switch(t.Context(), salesAt(2)))
 }
 
 func TestSwitchBeginsAnEpochAndLetsProceed(t *testing.T) {

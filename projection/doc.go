@@ -69,7 +69,7 @@
 //	err = projection.WaitFor(ctx, target, "sales", result.Position)
 //
 // [WaitForStream] waits for the partition of one stream only, and tells when that stream is parked. In tests
-// [Projection.CatchUp] is simpler: it applies everything that is there, returns, and starts no goroutine.
+// [Projection.CatchUp] is simpler: it applies everything that is there, returns, and leaves no goroutine behind.
 //
 // # New versions
 //

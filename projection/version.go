@@ -94,7 +94,9 @@ func (p *Projection[Tx]) runVersion(ctx context.Context, config consumer.Config)
 func (p *Projection[Tx]) becomeLive(ctx context.Context) {
 	log := p.options.Logger.With("consumer", p.id.Name, "version", p.id.Version)
 	meter := &meter{}
-	for told := time.Now(); consumer.Wait(ctx, switchLook) == nil; {
+	look := switchLook
+	for told := time.Now(); consumer.Wait(ctx, look) == nil; {
+		look = switchLook
 		checkpoints, err := p.target.Checkpoints(ctx, p.id)
 		if err != nil || len(checkpoints) == 0 {
 			continue // the consumer itself says what is wrong
@@ -110,6 +112,7 @@ func (p *Projection[Tx]) becomeLive(ctx context.Context) {
 			continue
 		}
 		if err = p.takeOver(ctx); err != nil && ctx.Err() == nil {
+			look = tellEvery // both versions stood still meanwhile
 			log.WarnContext(ctx, "projection cannot switch to the new version, trying again", "error", err)
 		}
 	}
@@ -144,9 +147,9 @@ func (p *Projection[Tx]) takeOver(ctx context.Context) error {
 	return nil
 }
 
-// Switch makes a version of a projection the live one, in one transaction: what readers see of the read model is that of
-// the one or of the other, and never half filled. It is how a version takes over, and how one goes back; a version that
-// was live before does not become so again by itself.
+// Switch makes a version of a projection the live one, in one transaction: readers see the one or the other, whole, and
+// never an error. It is how a version takes over, and how one goes back; a version that was live before does not become so
+// again by itself.
 //
 // It works on a running system: it lets both versions come to one position, holds them there for as long as the
 // transaction takes, and lets them go on. A version that was live and that nobody works on, or that is paused, is not
@@ -154,7 +157,7 @@ func (p *Projection[Tx]) takeOver(ctx context.Context) error {
 //
 // It returns an error, and nothing has changed, when the version does not come to that position within ten seconds, as it
 // has not caught up or nobody works on it; when it is paused ([eventstore.ErrPaused]); when ctx ends; and when the target
-// fails.
+// fails, as it does where transactions read the live version all the time.
 func Switch[Tx any](ctx context.Context, models eventstore.ReadModels[Tx], to eventstore.ConsumerID) error {
 	if err := switchTo(ctx, models, to); err != nil {
 		return fmt.Errorf("switch projection %q to version %d: %w", to.Name, to.Version, err)

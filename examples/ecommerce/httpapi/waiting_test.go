@@ -83,7 +83,9 @@ func TestAQueryDoesNotWaitForAPausedPopulator(t *testing.T) {
 	onEachStill(t, func(s *shop) {
 		id := uuid.NewString()
 		s.add(id, socks)
-		checkpoints, err := s.backend.Agenda.Checkpoints(s.Context(), eventstore.ConsumerID{Name: "orders"})
+		orders := eventstore.ConsumerID{Name: "orders", Version: 1}
+		require.NoError(s, s.backend.Agenda.Define(s.Context(), orders, eventstore.Definition{Partitions: 1}))
+		checkpoints, err := s.backend.Agenda.Checkpoints(s.Context(), orders)
 		require.NoError(s, err)
 		require.NoError(s, s.backend.Agenda.Pause(s.Context(), checkpoints[0], "somebody has paused it"))
 		start := time.Now()
