@@ -17,7 +17,8 @@ type ReadModels[Tx any] interface {
 
 	// Switch makes a version the live one, in place of the one that was, in one transaction: who reads sees the one or the
 	// other, whole. Where readers are in the way it may give up and return an error. It begins a new epoch for both, and they do not stop any more. No partition of it
-	// may be behind any of the version that was live ([ErrCheckpointMoved]), nor paused ([ErrPaused]). It does nothing
+	// may be behind any of the version that was live, nor beyond where all partitions of that have owners and go on
+	// ([ErrCheckpointMoved]); none may be paused ([ErrPaused]). It does nothing
 	// where the version is live, and returns an error wrapping [ErrInvalid] when it is not defined or not prepared.
 	Switch(ctx context.Context, to ConsumerID) error
 

@@ -83,11 +83,15 @@ func (t *Target) advance(
 	}
 	id := move.Consumer
 	var at state
+	var schema *string
 	err := t.transact(ctx, t.idleTimeoutOf(move), func(batch *pgx.Batch) {
 		batch.Queue(t.sql.lockCheckpoint, id.Name, id.Version, move.Partition).
-			QueryRow(func(row pgx.Row) error { return at.scanBefore(row, nil) })
+			QueryRow(func(row pgx.Row) error { return at.scanBefore(row, &schema) })
 	}, func(tx pgx.Tx) error {
 		if err := at.refuse(move); err != nil {
+			return err
+		}
+		if err := enterReadModel(ctx, tx.Conn(), schema); err != nil {
 			return err
 		}
 		if work != nil {
@@ -107,6 +111,22 @@ func (t *Target) advance(
 	})
 	t.lookout.nudge(id)
 	return err
+}
+
+// readModelKey is where a connection notes which search_path its prepared statements were made for.
+const readModelKey = "pasttense.read_model"
+
+// enterReadModel forgets the statements that a connection has prepared for the read model of another version: the same
+// text means other tables now, perhaps with columns of other types, which Postgres refuses to run as it was prepared.
+func enterReadModel(ctx context.Context, conn *pgx.Conn, searchPath *string) error {
+	if searchPath == nil || conn.PgConn().CustomData()[readModelKey] == *searchPath {
+		return nil
+	}
+	if err := conn.DeallocateAll(ctx); err != nil {
+		return err
+	}
+	conn.PgConn().CustomData()[readModelKey] = *searchPath
+	return nil
 }
 
 // idleTimeoutOf returns how long the transaction of a move may stand idle. Postgres takes 0 for no limit.

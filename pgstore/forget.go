@@ -37,6 +37,7 @@ func (t *Target) Forget(ctx context.Context, consumer eventstore.ConsumerID) err
 	var chosen chosenConsumer
 	var hasOthers bool
 	err := t.transact(ctx, t.idleTimeout, func(batch *pgx.Batch) {
+		batch.Queue(sqlDefineLock, defineLock(consumer.Name)) // lest a version be defined beside it that is not live
 		batch.Queue(t.sql.seizeConsumer, consumer.Name, consumer.Version).QueryRow(chosen.scan)
 		batch.Queue(t.sql.hasOthers, consumer.Name, consumer.Version).
 			QueryRow(func(row pgx.Row) error { return row.Scan(&hasOthers) })

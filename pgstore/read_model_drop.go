@@ -32,6 +32,7 @@ func (t *Target) Drop(ctx context.Context, consumer eventstore.ConsumerID) error
 	var chosen chosenConsumer
 	var found []readModel
 	err := t.transact(ctx, t.idleTimeout, func(batch *pgx.Batch) {
+		batch.Queue(sqlDefineLock, defineLock(consumer.Name)) // as Forget does
 		batch.Queue(t.sql.seizeConsumer, consumer.Name, consumer.Version).QueryRow(chosen.scan)
 		batch.Queue(t.sql.readModels.own, consumer.Name, consumer.Version).Query(collectReadModels(&found))
 	}, func(tx pgx.Tx) error {

@@ -15,6 +15,14 @@ const (
 		UPDATE {schema}.consumers SET live = (version = $2), was_live = true
 		WHERE consumer = $1 AND live <> (version = $2)`
 
+	// sqlIsWorkedOn tells whether each partition has an owner and goes on.
+	sqlIsWorkedOn = `
+		SELECT bool_and(m.member IS NOT NULL AND NOT c.paused)
+		FROM {schema}.checkpoints AS c
+		LEFT JOIN {schema}.members AS m ON m.consumer = c.consumer AND m.version = c.version AND m.member = c.owner
+			AND m.expires_at > clock_timestamp()
+		WHERE c.consumer = $1 AND c.version = $2`
+
 	sqlBeginLive = `
 		UPDATE {schema}.checkpoints SET stop_at = 0, epoch = epoch + 1, updated_at = clock_timestamp()
 		WHERE consumer = $1 AND version = ANY ($2)`
@@ -83,6 +91,15 @@ func (t *Target) lockForSwitch(ctx context.Context, tx pgx.Tx, name string, live
 	var furthest eventstore.Position
 	for _, s := range states[live] {
 		furthest = max(furthest, s.position)
+	}
+	var workedOn bool
+	if err := tx.QueryRow(ctx, t.sql.readModels.isWorkedOn, name, live).Scan(&workedOn); err != nil {
+		return err
+	}
+	if workedOn { // each event has its effects by one version if both have handled the same
+		if _, _, err := meetingPoint(slices.Concat(states[live], states[next])); err != nil {
+			return err
+		}
 	}
 	for i, s := range states[next] {
 		switch {

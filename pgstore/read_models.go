@@ -50,19 +50,20 @@ const (
 type readModelStatements struct {
 	schema                                   string // of the store
 	own, all, set, hasBegun, live, beginLive string
-	standing                                 string
+	standing, isWorkedOn                     string
 }
 
 func newReadModelStatements(schema string) readModelStatements {
 	return readModelStatements{
-		schema:    schema,
-		own:       fillSchema(sqlOwnReadModel, schema),
-		all:       fillSchema(sqlReadModels, schema),
-		set:       fillSchema(sqlSetReadModel, schema),
-		hasBegun:  fillSchema(sqlHasBegun, schema),
-		live:      fillSchema(sqlSetLive, schema),
-		beginLive: fillSchema(sqlBeginLive, schema),
-		standing:  fillSchema(sqlStanding, schema),
+		schema:     schema,
+		own:        fillSchema(sqlOwnReadModel, schema),
+		all:        fillSchema(sqlReadModels, schema),
+		set:        fillSchema(sqlSetReadModel, schema),
+		hasBegun:   fillSchema(sqlHasBegun, schema),
+		live:       fillSchema(sqlSetLive, schema),
+		beginLive:  fillSchema(sqlBeginLive, schema),
+		standing:   fillSchema(sqlStanding, schema),
+		isWorkedOn: fillSchema(sqlIsWorkedOn, schema),
 	}
 }
 

@@ -21,12 +21,15 @@ import (
 // what it listens to must append through it. To begin where there are events, stop those, let the projection [CatchUp]
 // once, and then begin. An append that is repeated (S7) is not handled again. Handlers may be called again for an append
 // that the store had to begin anew, after everything was rolled back. Retries, policy and partitions of the projections'
-// options do not apply.
+// options do not apply. Inline panics for a projection that is versioned: a mistake in the program.
 //
 // [CatchUp]: Projection.CatchUp
 func Inline[Tx any](store eventstore.AppenderWith[Tx], projections ...*Projection[Tx]) eventstore.Store {
 	inline := &inlineStore[Tx]{AppenderWith: store}
 	for _, p := range projections {
+		if p.version != nil {
+			panic(fmt.Sprintf("projection.Inline: projection %q has versions, which an inline one cannot have", p.id))
+		}
 		inline.projections = append(inline.projections, p)
 		p.mu.Lock()
 		p.started = true

@@ -1,10 +1,12 @@
 package projection
 
 import (
+	"fmt"
 	"log/slog"
 	"slices"
 	"time"
 
+	"github.com/pasttense/pasttense/eventstore"
 	"github.com/pasttense/pasttense/internal/consumer"
 )
 
@@ -52,6 +54,16 @@ func (o *Options) orDefaults() Options {
 		options.Logger = slog.Default()
 	}
 	return options
+}
+
+// minLease is the shortest lease that leaves time to renew it.
+const minLease = 100 * time.Millisecond
+
+func (o *Options) validateLease() error {
+	if o.Lease != 0 && o.Lease < minLease {
+		return fmt.Errorf("%w: a lease of %s is too short, the least is %s", eventstore.ErrInvalid, o.Lease, minLease)
+	}
+	return nil
 }
 
 // Policy says what becomes of an event that could not be applied after all attempts.

@@ -33,7 +33,7 @@ func Repartition[Tx any](
 	}
 	var err error
 	for range haltAttempts {
-		err = halted(ctx, target, func() error { return target.Repartition(ctx, id, partitions) }, id)
+		err = halted(ctx, target, haltTimeout, func() error { return target.Repartition(ctx, id, partitions) }, id)
 		if !errors.Is(err, eventstore.ErrCheckpointMoved) {
 			break
 		}
@@ -50,21 +50,23 @@ type keeper interface {
 	eventstore.Leases
 }
 
-// halted calls do when all partitions of some consumers stand at one position, and lets them proceed unless do has.
-func halted(ctx context.Context, target keeper, do func() error, consumers ...eventstore.ConsumerID) (err error) {
-	position, err := target.Halt(ctx, haltLimit, consumers...)
+// halted calls do when all partitions of some consumers stand at one position, for which they have so much time, and then
+// lets them proceed.
+func halted(
+	ctx context.Context, target keeper, patience time.Duration, do func() error, consumers ...eventstore.ConsumerID,
+) (err error) {
+	waiting, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	position, err := target.Halt(waiting, haltLimit, consumers...)
 	if err != nil {
 		return fmt.Errorf("halt it: %w", err)
 	}
+	// Also where do has let them proceed: another may have done the same before, and this one halted them after that.
 	defer func() {
-		if err != nil {
-			proceeding, cancel := context.WithTimeout(context.WithoutCancel(ctx), haltTimeout)
-			defer cancel()
-			err = errors.Join(err, target.Proceed(proceeding, consumers...))
-		}
+		proceeding, cancel := context.WithTimeout(context.WithoutCancel(ctx), haltTimeout)
+		defer cancel()
+		err = errors.Join(err, target.Proceed(proceeding, consumers...))
 	}()
-	waiting, cancel := context.WithTimeout(ctx, haltTimeout)
-	defer cancel()
 	for _, id := range consumers {
 		if err := awaitAt(waiting, target, id, position); err != nil {
 			return err

@@ -32,7 +32,7 @@ type family[Tx any] func(ctx context.Context, tx Tx, recorded eventstore.Recorde
 // are kept in target under name: a new name begins with the first event.
 //
 // New panics when the name is empty, longer than 256 bytes, invalid UTF-8 or contains NUL, and when opts has a number of
-// partitions that is out of range.
+// partitions that is out of range, or a lease of less than 100 ms.
 func New[Tx any](name string, store eventstore.Store, target eventstore.Target[Tx], opts *Options) *Projection[Tx] {
 	p := &Projection[Tx]{
 		id:       eventstore.ConsumerID{Name: name, Version: 1},
@@ -41,7 +41,8 @@ func New[Tx any](name string, store eventstore.Store, target eventstore.Target[T
 		options:  opts.orDefaults(),
 		families: make(map[string]family[Tx]),
 	}
-	if err := errors.Join(p.id.Validate(), eventstore.ValidatePartitions(p.options.Partitions)); err != nil {
+	err := errors.Join(p.id.Validate(), eventstore.ValidatePartitions(p.options.Partitions), p.options.validateLease())
+	if err != nil {
 		panic(fmt.Sprintf("projection.New: %v", err))
 	}
 	return p
@@ -155,7 +156,11 @@ func (p *Projection[Tx]) apply(ctx context.Context, move eventstore.Move, events
 func (p *Projection[Tx]) applyTo(ctx context.Context, tx Tx, events []eventstore.RecordedEvent) (err error) {
 	defer consumer.Recover(&err)
 	for _, recorded := range events {
-		if err := p.families[recorded.Stream.Category](ctx, tx, recorded); err != nil {
+		family := p.families[recorded.Stream.Category]
+		if family == nil { // of a sequence that was parked by a program that did
+			return Permanent(fmt.Errorf("projection %q does not listen to category %q", p.id, recorded.Stream.Category))
+		}
+		if err := family(ctx, tx, recorded); err != nil {
 			return err
 		}
 	}

@@ -16,9 +16,15 @@ const (
 	switchLook = time.Second
 	// tellEvery is how often the log is told how far a version has come.
 	tellEvery = 10 * time.Second
+	// takeOverPatience is how long both versions may take to come to one position when one takes over by itself: so long the
+	// live one may stand still.
+	takeOverPatience = time.Second
 	// closeEvents is how many events behind the head a version tries to become the live one.
 	closeEvents = 1000
 )
+
+// takeOverRetry is how soon a version tries again to take over.
+var takeOverRetry = consumer.Retry{MinBackoff: 4 * time.Second, MaxBackoff: time.Minute}
 
 // version is what [Projection.Versioned] was told.
 type version[Tx any] struct {
@@ -67,8 +73,9 @@ func (p *Projection[Tx]) Versioned(number int, setUp func(ctx context.Context, t
 //		err = publisher.Publish(ctx, e)
 //	}
 //
-// Exactly one version is live at each event, whatever the version that takes over has handled before. Without versions
-// it is always true.
+// A switch between two versions that both run makes it true for one of them at each event. It is true for neither at the
+// events that the old version had not handled when it was switched away from, because it was paused or nobody ran it, and
+// for neither or both at those of a stream that one of the two had parked. Without versions it is always true.
 func IsLive(ctx context.Context) bool { return consumer.IsLive(ctx) }
 
 func (p *Projection[Tx]) prepare(ctx context.Context) error {
@@ -90,32 +97,56 @@ func (p *Projection[Tx]) runVersion(ctx context.Context, config consumer.Config)
 	return err
 }
 
-// becomeLive tells how far the version has come, and makes it the live one when it has caught up.
+// becomeLive tells how far the version has come, and makes it the live one when it has caught up. It returns when that is
+// done, or not to be done: by who was told to go back to another version, or where a later one is live.
 func (p *Projection[Tx]) becomeLive(ctx context.Context) {
 	log := p.options.Logger.With("consumer", p.id.Name, "version", p.id.Version)
-	meter := &meter{}
-	look := switchLook
-	for told := time.Now(); consumer.Wait(ctx, look) == nil; {
+	meter, failures := &meter{}, 0
+	for told, look := time.Now(), switchLook; consumer.Wait(ctx, look) == nil; {
 		look = switchLook
 		checkpoints, err := p.target.Checkpoints(ctx, p.id)
 		if err != nil || len(checkpoints) == 0 {
 			continue // the consumer itself says what is wrong
 		}
-		if checkpoints[0].Live {
-			return
+		if may, err := p.mayBecomeLive(ctx); err != nil || !may {
+			if err == nil {
+				return
+			}
+			continue
 		}
 		if time.Since(told) >= tellEvery {
 			told = time.Now()
 			p.tellProgress(ctx, meter)
 		}
-		if p.options.SwitchWhenTold || !p.isClose(ctx, checkpoints) {
+		if p.options.SwitchWhenTold || !isWorkedOn(checkpoints) || !p.isClose(ctx, checkpoints) {
 			continue
 		}
-		if err = p.takeOver(ctx); err != nil && ctx.Err() == nil {
-			look = tellEvery // both versions stood still meanwhile
-			log.WarnContext(ctx, "projection cannot switch to the new version, trying again", "error", err)
+		err = switchTo(ctx, p.version.models, takeOverPatience, p.id)
+		if err == nil {
+			log.InfoContext(ctx, "projection has switched to the new version")
+			return
+		}
+		if ctx.Err() == nil {
+			failures++
+			look = takeOverRetry.Delay(failures) // both versions stood still meanwhile
+			log.WarnContext(ctx, "projection cannot switch to the new version, trying again", "error", err, "delay", look)
 		}
 	}
+}
+
+// mayBecomeLive reports whether the version may become live by itself: it never was, and no later one is.
+func (p *Projection[Tx]) mayBecomeLive(ctx context.Context) (bool, error) {
+	consumers, err := p.target.Consumers(ctx)
+	if err != nil {
+		return false, err
+	}
+	for _, other := range consumers {
+		if other.Name == p.id.Name &&
+			(other.Live && other.Version > p.id.Version || other.WasLive && other.Version == p.id.Version) {
+			return false, nil
+		}
+	}
+	return true, nil
 }
 
 // isClose reports whether the version is near the head.
@@ -126,25 +157,6 @@ func (p *Projection[Tx]) isClose(ctx context.Context, checkpoints []eventstore.C
 	}
 	events, err := count(ctx, p.store, lowest(checkpoints), head, p.filter(), closeEvents)
 	return err == nil && events < closeEvents
-}
-
-// takeOver makes the version live unless it was so before, for then somebody has gone back, or a later one is.
-func (p *Projection[Tx]) takeOver(ctx context.Context) error {
-	consumers, err := p.target.Consumers(ctx)
-	if err != nil {
-		return err
-	}
-	for _, other := range consumers {
-		if other.Name == p.id.Name && (other.Live && other.Version > p.id.Version || other.WasLive && other.Version == p.id.Version) {
-			return nil
-		}
-	}
-	if err := Switch(ctx, p.version.models, p.id); err != nil {
-		return err
-	}
-	p.options.Logger.InfoContext(ctx, "projection has switched to the new version",
-		"consumer", p.id.Name, "version", p.id.Version)
-	return nil
 }
 
 // Switch makes a version of a projection the live one, in one transaction: readers see the one or the other, whole, and
@@ -159,13 +171,15 @@ func (p *Projection[Tx]) takeOver(ctx context.Context) error {
 // has not caught up or nobody works on it; when it is paused ([eventstore.ErrPaused]); when ctx ends; and when the target
 // fails, as it does where transactions read the live version all the time.
 func Switch[Tx any](ctx context.Context, models eventstore.ReadModels[Tx], to eventstore.ConsumerID) error {
-	if err := switchTo(ctx, models, to); err != nil {
+	if err := switchTo(ctx, models, haltTimeout, to); err != nil {
 		return fmt.Errorf("switch projection %q to version %d: %w", to.Name, to.Version, err)
 	}
 	return nil
 }
 
-func switchTo[Tx any](ctx context.Context, models eventstore.ReadModels[Tx], to eventstore.ConsumerID) error {
+func switchTo[Tx any](
+	ctx context.Context, models eventstore.ReadModels[Tx], patience time.Duration, to eventstore.ConsumerID,
+) error {
 	if err := to.Validate(); err != nil {
 		return err
 	}
@@ -182,7 +196,7 @@ func switchTo[Tx any](ctx context.Context, models eventstore.ReadModels[Tx], to 
 			consumers = append(consumers, live[0].Consumer)
 		}
 	}
-	return halted(ctx, models, func() error { return models.Switch(ctx, to) }, consumers...)
+	return halted(ctx, models, patience, func() error { return models.Switch(ctx, to) }, consumers...)
 }
 
 func isWorkedOn(checkpoints []eventstore.Checkpoint) bool {
@@ -199,7 +213,7 @@ func isWorkedOn(checkpoints []eventstore.Checkpoint) bool {
 func Compare[Tx any](
 	ctx context.Context, models eventstore.ReadModels[Tx], one, other eventstore.ConsumerID,
 ) (differences []eventstore.Difference, err error) {
-	err = halted(ctx, models, func() (err error) {
+	err = halted(ctx, models, haltTimeout, func() (err error) {
 		differences, err = models.Compare(ctx, one, other)
 		return err
 	}, one, other)

@@ -21,11 +21,11 @@ func catchUp(ctx context.Context, config Config) error {
 		if err != nil {
 			return err
 		}
+		if partition >= at.Partitions { // there may be fewer now
+			return nil
+		}
 		if err := catchUpPartition(ctx, config, at, head); err != nil {
 			return err
-		}
-		if partition+1 >= at.Partitions {
-			return nil
 		}
 	}
 }
@@ -46,7 +46,7 @@ func catchUpPartition(ctx context.Context, config Config, at eventstore.Checkpoi
 		if err != nil {
 			return err
 		}
-		if at, err = checkpointOf(ctx, config, at.Partition); err != nil {
+		if at, err = checkpointOf(ctx, config, at.Partition); err != nil || at.Partitions == 0 { // it is gone
 			return err
 		}
 	}

@@ -162,7 +162,7 @@ func checkpointOf(ctx context.Context, config Config, partition int) (eventstore
 		return eventstore.Checkpoint{}, fmt.Errorf("read the checkpoint: %w", err)
 	}
 	if partition >= len(all) {
-		return eventstore.Checkpoint{}, nil // of an epoch that never was
+		return eventstore.Checkpoint{Epoch: -1}, nil // of an epoch that never was
 	}
 	return all[partition], nil
 }
