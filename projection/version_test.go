@@ -205,6 +205,7 @@ func TestAVersionWaitsToBeTold(t *testing.T) {
 	s.add("1", 10)
 	stopFirst := s.start(s.items(1, nil))
 	defer stopFirst()
+	s.eventually("version 1 is there", s.isLive(1))
 	second := s.items(2, &projection.Options{SwitchWhenTold: true})
 	stopSecond := s.start(second)
 	defer stopSecond()

@@ -21,11 +21,14 @@ func catchUp(ctx context.Context, config Config) error {
 		if err != nil {
 			return err
 		}
-		if partition >= at.Partitions { // there may be fewer now
+		if at.Partitions == 0 { // there are fewer now
 			return nil
 		}
 		if err := catchUpPartition(ctx, config, at, head); err != nil {
 			return err
+		}
+		if partition+1 >= at.Partitions {
+			return nil
 		}
 	}
 }
