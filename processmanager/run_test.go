@@ -55,8 +55,10 @@ func TestRunReturnsWhatIsHopeless(t *testing.T) {
 	require.ErrorIs(t, processmanager.Run(t.Context(), m, nothing), eventstore.ErrInvalid, "a manager without On")
 	require.ErrorIs(t, nothing.CatchUp(t.Context()), eventstore.ErrInvalid)
 
-	beyond := eventstore.Move{Consumer: m.Consumer(), To: 1000}
 	require.NoError(t, p.agenda.Define(t.Context(), m.Consumer(), eventstore.Definition{Partitions: 1}))
+	checkpoints, err := p.agenda.Checkpoints(t.Context(), m.Consumer())
+	require.NoError(t, err)
+	beyond := eventstore.Move{Consumer: m.Consumer(), Epoch: checkpoints[0].Epoch, To: 1000}
 	require.NoError(t, p.agenda.Plan(t.Context(), beyond, nil))
 	require.ErrorIs(t, processmanager.Run(t.Context(), m), eventstore.ErrBeyondHead)
 	require.ErrorIs(t, m.CatchUp(t.Context()), eventstore.ErrBeyondHead)
