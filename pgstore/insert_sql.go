@@ -26,8 +26,8 @@ const (
 	// is not mentioned at all, and its rows are those of stream 0; otherwise -3 says that it is taken to be new.
 	//
 	// A position below zero is that of a reservation. What belongs to a stream is picked from an array, which costs less
-	// than a join. LATERAL with OFFSET 0 makes it look for one given ID after the other, lest it read all events to join
-	// them with none.
+	// than a join. LATERAL with OFFSET 0 makes it look for one given ID after the other, through their index. Without that it
+	// might read all events to join them with none, or, where the table has not been analyzed, the whole stream for each ID.
 	insertRows = `streams AS MATERIALIZED (
 			SELECT s.place, s.category, s.stream_key, s.group_place, s.required,
 				CASE WHEN s.required = -3 THEN 0 ELSE coalesce((
@@ -44,10 +44,11 @@ const (
 			FROM unnest($19::int[], $20::uuid[]) AS given (stream, id)
 			JOIN streams AS s ON s.place = given.stream
 			CROSS JOIN LATERAL (
-				SELECT FROM {schema}.events AS e
-				WHERE e.id_given AND e.event_id = given.id AND e.category = s.category AND e.stream_key = s.stream_key
+				SELECT e.category, e.stream_key FROM {schema}.events AS e
+				WHERE e.id_given AND e.event_id = given.id
 				OFFSET 0
 			) AS e
+			WHERE e.category = s.category AND e.stream_key = s.stream_key
 		), found AS MATERIALIZED (
 			SELECT array_agg(version ORDER BY place) AS versions,
 				array_agg(group_place IN (SELECT group_place FROM failed) ORDER BY place) AS failed
