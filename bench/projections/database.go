@@ -3,24 +3,16 @@ package main
 import (
 	"context"
 	"log/slog"
-	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/pasttense/pasttense/bench/internal/throwaway"
+	"github.com/pasttense/pasttense/bench/internal/wait"
 	"github.com/pasttense/pasttense/pgstore"
 )
 
-const (
-	// connections is the size of each pool of a process.
-	connections = 16
-
-	// patience is how long something may take before it counts as stuck.
-	patience = 60 * time.Second
-
-	// retryPause is between attempts after backends were terminated.
-	retryPause = 50 * time.Millisecond
-)
+// connections is the size of each pool of a process.
+const connections = 16
 
 // database is what a process has open of the database that all work on.
 type database struct {
@@ -30,18 +22,17 @@ type database struct {
 }
 
 // connect tries again when its backends are terminated.
-func connect(ctx context.Context, url string, logger *slog.Logger) (*database, error) {
+func connect(ctx context.Context, url string, logger *slog.Logger) (db *database, err error) {
 	url = throwaway.WithPool(url, connections)
-	for deadline := time.Now().Add(patience); ; {
+	err = wait.Insist(ctx, func() error {
 		store, err := pgstore.Open(ctx, url, &pgstore.Options{Logger: logger})
-		if err == nil {
-			return openPool(ctx, store, url)
+		if err != nil {
+			return err
 		}
-		if ctx.Err() != nil || time.Now().After(deadline) {
-			return nil, err
-		}
-		pause(ctx, retryPause)
-	}
+		db, err = openPool(ctx, store, url)
+		return err
+	})
+	return db, err
 }
 
 func openPool(ctx context.Context, store *pgstore.Store, url string) (*database, error) {
@@ -54,31 +45,8 @@ func openPool(ctx context.Context, store *pgstore.Store, url string) (*database,
 }
 
 func (db *database) close() error {
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), wait.Patience)
 	defer cancel()
 	db.pool.Close()
 	return db.store.Close(ctx)
-}
-
-// pause waits for d, and returns false when ctx ends first.
-func pause(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
-}
-
-// insist calls do until it succeeds, as backends are terminated, or until it has not for too long.
-func insist(ctx context.Context, do func() error) error {
-	for deadline := time.Now().Add(patience); ; {
-		err := do()
-		if err == nil || ctx.Err() != nil || time.Now().After(deadline) {
-			return err
-		}
-		pause(ctx, retryPause)
-	}
 }

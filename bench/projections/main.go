@@ -18,20 +18,17 @@ package main
 
 import (
 	"context"
-	"errors"
-	"flag"
 	"fmt"
 	"io"
-	"math/rand/v2"
-	"os"
 	"time"
 
+	"github.com/pasttense/pasttense/bench/internal/child"
 	"github.com/pasttense/pasttense/bench/internal/program"
+	"github.com/pasttense/pasttense/bench/internal/trial"
 )
 
 func main() {
-	if os.Getenv(childEnv) != "" {
-		childMain()
+	if child.Main("projections", runChild) {
 		return
 	}
 	program.Main("projections", run)
@@ -39,39 +36,30 @@ func main() {
 
 // flags are what the command line says.
 type flags struct {
-	seconds    float64
+	trial.Flags
+
 	processes  int
 	partitions int
 	events     int
 	lease      time.Duration
-	seed       uint64
-	fsync      bool
 	verbose    bool
-	serverURL  string // empty: a server of our own
 }
 
-func parseFlags(args []string, usage io.Writer) (flags, error) {
+func parseFlags(args []string, output io.Writer) (flags, error) {
 	var f flags
-	set := flag.NewFlagSet("projections", flag.ContinueOnError)
-	set.SetOutput(usage)
-	set.Float64Var(&f.seconds, "seconds", 180, "how long there is trouble")
+	set := f.Define("projections", trial.Usage{
+		Seconds: "how long there is trouble", DefaultSeconds: 180,
+		Fsync: "whether the server waits for the disk", Server: "and drops it at the end",
+	}, output)
 	set.IntVar(&f.processes, "processes", 3, "how many processes run the projection; one at least is always left alone")
 	set.IntVar(&f.partitions, "partitions", 8, "how many partitions the projection begins with")
 	set.IntVar(&f.events, "events", 200_000, "how many events there are: half before the processes start, half along with them")
 	set.DurationVar(&f.lease, "lease", 2*time.Second, "how long a process may be silent before others take over its partitions")
-	set.Uint64Var(&f.seed, "seed", 0, "the seed of all chances; 0 is a new one")
-	set.BoolVar(&f.fsync, "fsync", false, "whether the server waits for the disk")
 	set.BoolVar(&f.verbose, "verbose", false, "whether the processes log to standard error")
-	set.StringVar(&f.serverURL, "server", "", "the `URL` of a server to use instead of one of its own, with room for 150 "+
-		"connections, as a role that may create databases; it makes its database beside the one that is named, and drops it at the end")
-	if err := set.Parse(args); err != nil {
+	if err := f.Parse(set, args); err != nil {
 		return flags{}, err
 	}
 	switch {
-	case set.NArg() > 0:
-		return flags{}, fmt.Errorf("unexpected argument %q", set.Arg(0))
-	case f.seconds <= 0:
-		return flags{}, fmt.Errorf("-seconds is %g, it must be positive", f.seconds)
 	case f.processes < 2:
 		return flags{}, fmt.Errorf("-processes is %d, the least is 2", f.processes)
 	case f.partitions < 1 || f.partitions > mostPartitions:
@@ -80,9 +68,6 @@ func parseFlags(args []string, usage io.Writer) (flags, error) {
 		return flags{}, fmt.Errorf("-events is %d, the least is 1", f.events)
 	case f.lease < minLease:
 		return flags{}, fmt.Errorf("-lease is %s, the least is %s", f.lease, minLease)
-	}
-	for f.seed == 0 {
-		f.seed = rand.Uint64()
 	}
 	return f, nil
 }
@@ -95,19 +80,15 @@ const (
 )
 
 // run returns once everything that it started has ended and its directory is removed, whether it was interrupted or not.
-func run(ctx context.Context, args []string, out, progress io.Writer) (err error) {
+func run(ctx context.Context, args []string, out, progress io.Writer) error {
 	f, err := parseFlags(args, progress)
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(out, "seed %d\n", f.seed)
+	fmt.Fprintf(out, "seed %d\n", f.Seed)
 	t, err := newTorture(ctx, f, progress)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, t.close()) }()
-	if err := t.run(ctx); err != nil {
-		return err
-	}
-	return t.tell(out)
+	return trial.Carry(ctx, t, out)
 }

@@ -5,6 +5,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/pasttense/pasttense/bench/internal/trial"
+	"github.com/pasttense/pasttense/bench/internal/wait"
 	"github.com/pasttense/pasttense/projection"
 )
 
@@ -21,7 +23,7 @@ type repartitioner struct {
 // run ends with stop, after a change that has begun.
 func (r *repartitioner) run(ctx, stop context.Context) error {
 	for _, partitions := range []int{max(1, r.partitions*5/8), r.partitions * 3 / 2} {
-		if !pause(stop, r.over/3) {
+		if !wait.For(stop, r.over/3) {
 			return nil
 		}
 		if err := r.change(ctx, partitions); err != nil {
@@ -39,14 +41,14 @@ func (r *repartitioner) change(ctx context.Context, partitions int) error {
 		err := projection.Repartition(ctx, tellingTarget{r.main.target}, projectionID, partitions)
 		r.disturbs.Add(1)
 		if err == nil {
-			r.report.tally("repartitions", 1)
-			r.log("%d partitions after %s", partitions, round(time.Since(begun)))
+			r.report.tally("repartitions")
+			r.log("%d partitions after %s", partitions, trial.Round(time.Since(begun)))
 			return nil
 		}
-		r.report.tally("repartitions that were given up, and tried again", 1)
+		r.report.tally("repartitions that were given up, and tried again")
 		r.log("%v", err)
-		if time.Since(begun) > patience {
-			r.report.findings.object("no repartition within %s: %v", patience, err)
+		if time.Since(begun) > wait.Patience {
+			r.report.findings.Object("no repartition within %s: %v", wait.Patience, err)
 			return nil
 		}
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/pasttense/pasttense/bench/internal/wait"
 	"github.com/pasttense/pasttense/eventstore"
 	"github.com/pasttense/pasttense/projection"
 )
@@ -24,7 +25,7 @@ func (r *repairer) run(ctx, stop context.Context) error {
 	steps := time.Duration(poisonedStreams * faults)
 	for fault := 1; fault <= faults; fault++ {
 		for number := range poisonedStreams {
-			if !pause(stop, r.over/steps) {
+			if !wait.For(stop, r.over/steps) {
 				return nil
 			}
 			stream := poisonedStream(number)
@@ -39,7 +40,7 @@ func (r *repairer) run(ctx, stop context.Context) error {
 }
 
 func (r *repairer) repair(ctx context.Context, stream eventstore.StreamID, fault int) error {
-	return insist(ctx, func() error {
+	return wait.Insist(ctx, func() error {
 		_, err := r.main.pool.Exec(ctx, sqlRepair, stream.Key, fault)
 		return err
 	})
@@ -47,21 +48,21 @@ func (r *repairer) repair(ctx context.Context, stream eventstore.StreamID, fault
 
 // retry retries a stream and counts what comes of it.
 func (r *repairer) retry(ctx context.Context, stream eventstore.StreamID) {
-	retrying, cancel := context.WithTimeout(ctx, patience)
+	retrying, cancel := context.WithTimeout(ctx, wait.Patience)
 	defer cancel()
 	err := r.counter.Retry(retrying, stream)
 	switch {
 	case err == nil:
-		r.report.tally("retried until the stream was level", 1)
+		r.report.tally("retried until the stream was level")
 	case errors.Is(err, eventstore.ErrNotParked):
-		r.report.tally("retried a stream that is not parked", 1)
+		r.report.tally("retried a stream that is not parked")
 	case errors.Is(err, eventstore.ErrParked):
-		r.report.tally("retried up to a fault that is not repaired", 1)
+		r.report.tally("retried up to a fault that is not repaired")
 	case ctx.Err() != nil:
 	case errors.Is(err, context.DeadlineExceeded):
-		r.report.findings.object("retry of stream %s did not return within %s", stream, patience)
+		r.report.findings.Object("retry of stream %s did not return within %s", stream, wait.Patience)
 	default:
-		r.report.tally("retried, and the backend was terminated", 1)
+		r.report.tally("retried, and the backend was terminated")
 	}
 }
 
@@ -72,7 +73,7 @@ func (r *repairer) finish(ctx context.Context) error {
 			return err
 		}
 	}
-	deadline := time.Now().Add(patience)
+	deadline := time.Now().Add(wait.Patience)
 	for {
 		parked, err := r.counter.Parked(ctx)
 		if err != nil {
@@ -82,7 +83,7 @@ func (r *repairer) finish(ctx context.Context) error {
 			return nil
 		}
 		if time.Now().After(deadline) {
-			r.report.findings.object("%d streams are still parked, such as %s from version %d on: %s",
+			r.report.findings.Object("%d streams are still parked, such as %s from version %d on: %s",
 				len(parked), parked[0].Stream, parked[0].Version, parked[0].Reason)
 			return nil
 		}

@@ -8,10 +8,13 @@ import (
 	"slices"
 	"text/tabwriter"
 	"time"
+
+	"github.com/pasttense/pasttense/bench/internal/trial"
+	"github.com/pasttense/pasttense/bench/internal/trouble"
 )
 
-// tell prints what was counted and found. It returns an error when anything is wrong.
-func (t *torture) tell(out io.Writer) error {
+// Tell prints what was counted and found. It returns an error when anything is wrong.
+func (t *torture) Tell(out io.Writer) error {
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	line := func(name string, value any) { fmt.Fprintf(table, "%s\t%v\n", name, value) }
 	line("events", t.totals.events)
@@ -24,24 +27,17 @@ func (t *torture) tell(out io.Writer) error {
 	for _, name := range slices.Sorted(maps.Keys(t.report.counts)) {
 		line(name, t.report.counts[name])
 	}
-	line("processes killed", t.report.incidents[killed])
-	line("processes stopped for longer than their lease", t.report.incidents[stopped])
+	line("processes killed", t.report.incidents[trouble.Killed])
+	line("processes stopped for longer than their lease", t.report.incidents[trouble.Stopped])
 	line("  that went on before they were replaced", t.report.notTaken)
-	line("processes terminated cleanly", t.report.incidents[terminated])
+	line("processes terminated cleanly", t.report.incidents[trouble.Terminated])
 	line("lease", t.lease)
 	t.tellTakeovers(line)
 	if err := table.Flush(); err != nil {
 		return err
 	}
-	found := &t.report.findings
-	for _, detail := range found.details() {
-		fmt.Fprintln(t.progress, detail)
-	}
-	if found.other.count > 0 {
-		fmt.Fprintf(out, "other guarantees broken %d\n", found.other.count)
-	}
-	fmt.Fprintln(out, found.verdict())
-	if !found.none() {
+	t.report.findings.Tell(out, t.progress, "")
+	if !t.report.findings.None() {
 		return errors.New("the projection has broken its guarantees")
 	}
 	return nil
@@ -50,7 +46,7 @@ func (t *torture) tell(out io.Writer) error {
 // tellTakeovers tells how long it took until the partitions of a process that was gone had other owners: where nothing else
 // happened meanwhile, and where something did.
 func (t *torture) tellTakeovers(line func(name string, value any)) {
-	for k := range kinds {
+	for k := range trouble.Kinds {
 		t.tellTimes(line, "takeover after "+k.String(), func(o takeover) bool { return o.kind == k && !o.disturbed })
 	}
 	t.tellTimes(line, "takeover while something else happened", func(o takeover) bool { return o.disturbed })
@@ -67,16 +63,9 @@ func (t *torture) tellTimes(line func(name string, value any), name string, whic
 		line(name, "none")
 		return
 	}
-	slices.Sort(all)
-	middle, most := median(all), all[len(all)-1]
+	middle, most := trial.Sum(all)
 	line(name, fmt.Sprintf("n %d, median %s (%.2f of the lease), max %s (%.2f)",
-		len(all), round(middle), t.ofLease(middle), round(most), t.ofLease(most)))
+		len(all), trial.Round(middle), t.ofLease(middle), trial.Round(most), t.ofLease(most)))
 }
 
 func (t *torture) ofLease(d time.Duration) float64 { return d.Seconds() / t.lease.Seconds() }
-
-// median returns the median of sorted times.
-func median(times []time.Duration) time.Duration {
-	n := len(times)
-	return (times[(n-1)/2] + times[n/2]) / 2
-}

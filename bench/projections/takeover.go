@@ -2,8 +2,15 @@ package main
 
 import (
 	"context"
+	"strconv"
+	"strings"
+	"sync/atomic"
 	"time"
 
+	"github.com/pasttense/pasttense/bench/internal/child"
+	"github.com/pasttense/pasttense/bench/internal/trial"
+	"github.com/pasttense/pasttense/bench/internal/trouble"
+	"github.com/pasttense/pasttense/bench/internal/wait"
 	"github.com/pasttense/pasttense/eventstore"
 )
 
@@ -12,7 +19,7 @@ const lookEvery = 20 * time.Millisecond
 
 // takeover is how long it took until the partitions of a process had other owners.
 type takeover struct {
-	kind   kind
+	kind   trouble.Kind
 	begun  time.Time
 	number int64 // of the incident
 
@@ -21,41 +28,84 @@ type takeover struct {
 	disturbed bool
 }
 
+// watcher times takeovers.
+type watcher struct {
+	main   *database
+	report *report
+	log    func(format string, args ...any)
+
+	begun atomic.Int64 // incidents and whatever else makes takeovers slow
+}
+
+// prepare is called before each incident.
+func (w *watcher) prepare(
+	ctx context.Context, kind trouble.Kind, victim *child.Process,
+) (watch func(context.Context), err error) {
+	var owned []eventstore.Checkpoint
+	err = wait.Insist(ctx, func() (err error) {
+		owned, err = w.ownedBy(ctx, victim)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	w.report.count(kind)
+	t := &takeover{kind: kind, begun: time.Now(), number: w.begun.Add(1)}
+	return func(ctx context.Context) { w.watch(ctx, t, victim, owned) }, nil
+}
+
+// ownedBy returns the partitions that a process owns.
+func (w *watcher) ownedBy(ctx context.Context, p *child.Process) (owned []eventstore.Checkpoint, err error) {
+	checkpoints, err := w.main.target.Checkpoints(ctx, projectionID)
+	for _, at := range checkpoints {
+		if is(p, at.Owner) {
+			owned = append(owned, at)
+		}
+	}
+	return owned, err
+}
+
 // watch times a takeover. It is none when the process owned nothing, or went on before.
-func (c *culprit) watch(ctx context.Context, t *takeover, victim *child, owned []eventstore.Checkpoint) {
+func (w *watcher) watch(
+	ctx context.Context, t *takeover, victim *child.Process, owned []eventstore.Checkpoint,
+) {
 	if len(owned) == 0 {
 		return
 	}
-	for pause(ctx, lookEvery) {
-		checkpoints, err := c.main.target.Checkpoints(ctx, projectionID)
+	for wait.For(ctx, lookEvery) {
+		checkpoints, err := w.main.target.Checkpoints(ctx, projectionID)
 		if err != nil || len(checkpoints) == 0 {
 			continue // its backend was terminated
 		}
 		if len(checkpoints) != owned[0].Partitions || areOthers(checkpoints, victim, owned) {
 			t.took = time.Since(t.begun)
-			t.disturbed = len(checkpoints) != owned[0].Partitions || c.begun.Load() != t.number
-			c.report.add(*t)
-			c.log("%d partitions taken over %s after %s", len(owned), round(t.took), t.kind)
+			t.disturbed = len(checkpoints) != owned[0].Partitions || w.begun.Load() != t.number
+			w.report.add(*t)
+			w.log("%d partitions taken over %s after %s", len(owned), trial.Round(t.took), t.kind)
 			return
 		}
 	}
 	switch {
-	case t.kind == stopped:
-		c.report.untaken()
-	case time.Since(t.begun) >= patience:
-		c.report.findings.object("%d partitions were not taken over within %s of %s", len(owned), patience, t.kind)
+	case t.kind == trouble.Stopped:
+		w.report.untaken()
+	case time.Since(t.begun) >= wait.Patience:
+		w.report.findings.Object("%d partitions were not taken over within %s of %s", len(owned), wait.Patience, t.kind)
 	}
 }
 
 // areOthers reports whether partitions have owners, and other ones than the process that is gone.
-func areOthers(checkpoints []eventstore.Checkpoint, gone *child, partitions []eventstore.Checkpoint) bool {
+func areOthers(checkpoints []eventstore.Checkpoint, gone *child.Process, partitions []eventstore.Checkpoint) bool {
 	for _, was := range partitions {
 		owner := checkpoints[was.Partition].Owner
-		if owner == "" || gone.is(owner) {
+		if owner == "" || is(gone, owner) {
 			return false
 		}
 	}
 	return true
 }
 
-func round(d time.Duration) time.Duration { return d.Round(10 * time.Millisecond) }
+// is reports whether a process is the member of a name, which has its ID between the host and a random part.
+func is(p *child.Process, member string) bool {
+	parts := strings.Split(member, "/")
+	return len(parts) == 3 && parts[1] == strconv.Itoa(p.ID())
+}

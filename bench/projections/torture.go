@@ -11,43 +11,39 @@ import (
 	"time"
 
 	"github.com/pasttense/pasttense/bench/internal/throwaway"
+	"github.com/pasttense/pasttense/bench/internal/trial"
+	"github.com/pasttense/pasttense/bench/internal/trouble"
+	"github.com/pasttense/pasttense/bench/internal/wait"
 	"github.com/pasttense/pasttense/eventstore"
-	"github.com/pasttense/pasttense/internal/pgtest/pgserver"
 )
 
 // torture is one run.
 type torture struct {
 	flags
 	progress io.Writer
-	telling  sync.Mutex // held while progress is written to
+	log      *trial.Log
 	server   *throwaway.Server
 	url      string
 	main     *database
 	writer   *writer
-	fleet    *fleet
+	fleet    *trouble.Fleet
 	report   *report
 
-	begun  time.Time
 	before int // events that were there before the processes
 	totals totals
 }
 
 func newTorture(ctx context.Context, f flags, progress io.Writer) (*torture, error) {
-	t := &torture{flags: f, progress: progress, report: newReport(), begun: time.Now()}
+	t := &torture{flags: f, progress: progress, log: trial.NewLog(progress), report: newReport()}
 	if err := t.prepare(ctx); err != nil {
-		return nil, errors.Join(err, t.close())
+		return nil, errors.Join(err, t.Close())
 	}
 	return t, nil
 }
 
 // prepare starts the server unless it is given, and makes what is in the database before the processes come.
 func (t *torture) prepare(ctx context.Context) (err error) {
-	settings := pgserver.Disposable()
-	if t.fsync {
-		settings = pgserver.Settings{}
-	}
-	settings["shared_buffers"], settings["max_wal_size"] = "256MB", "2GB"
-	if t.server, err = throwaway.Open(ctx, t.serverURL, settings); err != nil {
+	if t.server, err = t.OpenServer(ctx); err != nil {
 		return err
 	}
 	if t.url, err = t.server.CreateStore(ctx, "projections"); err != nil {
@@ -64,54 +60,58 @@ func (t *torture) prepare(ctx context.Context) (err error) {
 	if err := t.writer.write(ctx, t.before, 0); err != nil {
 		return err
 	}
-	t.log("%d events before the processes", t.before)
+	t.log.Printf("%d events before the processes", t.before)
 	return nil
 }
+
+// meanTermination is how often backends are terminated on average.
+const meanTermination = 500 * time.Millisecond
 
 // Roles have chances of their own.
 const (
 	writerRole = iota
-	culpritRole
+	incidentRole
 	terminatorRole
 )
 
-func (t *torture) random(role uint64) *rand.Rand { return rand.New(rand.NewPCG(t.seed, role)) }
+func (t *torture) random(role uint64) *rand.Rand { return rand.New(rand.NewPCG(t.Seed, role)) }
 
-// run tortures the projection and then verifies what it has made.
-func (t *torture) run(ctx context.Context) (err error) {
+// Run tortures the projection and then verifies what it has made.
+func (t *torture) Run(ctx context.Context) (err error) {
 	a := assignment{URL: t.url, Partitions: t.partitions, Lease: t.lease, Verbose: t.verbose}
-	if t.fleet, err = startFleet(a, t.processes); err != nil {
+	if t.fleet, err = trouble.StartFleet(a, t.processes); err != nil {
 		return err
 	}
 	r := &repairer{
-		main: t.main, counter: newProjection(t.main.store, t.main.target, nil), report: t.report, over: t.duration(),
+		main: t.main, counter: newProjection(t.main.store, t.main.target, nil), report: t.report, over: t.Duration(),
 	}
-	t.log("%d processes run the projection", t.processes)
+	t.log.Printf("%d processes run the projection", t.processes)
 	if err := t.trouble(ctx, r); err != nil {
 		return err
 	}
-	t.log("the trouble is over, %d events are appended", t.writer.events)
+	t.log.Printf("the trouble is over, %d events are appended", t.writer.events)
 	if err := t.comeToRest(ctx, r); err != nil {
 		return err
 	}
-	t.log("verifying")
-	t.totals, err = verify(ctx, t.main, t.writer, &t.report.findings)
+	t.log.Printf("verifying")
+	t.totals, err = verify(ctx, t.main, t.writer, t.report.findings)
 	return err
 }
-
-func (t *torture) duration() time.Duration { return time.Duration(t.seconds * float64(time.Second)) }
 
 // trouble makes trouble until time is up, and returns when all processes run and all events are appended.
 func (t *torture) trouble(ctx context.Context, r *repairer) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	stop, cancelStop := context.WithTimeout(ctx, t.duration())
+	stop, cancelStop := context.WithTimeout(ctx, t.Duration())
 	defer cancelStop()
-	c := &culprit{
-		flags: t.flags, fleet: t.fleet, main: t.main, rng: t.random(culpritRole), report: t.report, log: t.log,
+	w := &watcher{main: t.main, report: t.report, log: t.log.Printf}
+	incidents := &trouble.Incidents{Fleet: t.fleet, Lease: t.lease, Rand: t.random(incidentRole), Prepare: w.prepare}
+	terminator := &trouble.Terminator{
+		URL: t.url, Mean: meanTermination, Rand: t.random(terminatorRole),
+		Terminated: func(string) { t.report.tally("backends terminated") }, Failed: func(error) {},
 	}
 	p := &repartitioner{
-		main: t.main, report: t.report, partitions: t.partitions, over: t.duration(), disturbs: &c.begun, log: t.log,
+		main: t.main, report: t.report, partitions: t.partitions, over: t.Duration(), disturbs: &w.begun, log: t.log.Printf,
 	}
 	var makers sync.WaitGroup
 	do := func(work func() error) {
@@ -121,11 +121,11 @@ func (t *torture) trouble(ctx context.Context, r *repairer) error {
 			}
 		})
 	}
-	do(func() error { return t.writer.write(ctx, t.events, t.duration()*9/10) })
-	do(func() error { return c.run(ctx, stop) })
+	do(func() error { return t.writer.write(ctx, t.events, t.Duration()*9/10) })
+	do(func() error { return incidents.Run(ctx, stop) })
 	do(func() error { return p.run(ctx, stop) })
 	do(func() error { return r.run(ctx, stop) })
-	do(func() error { terminate(stop, t.main, t.random(terminatorRole), t.report); return nil })
+	do(func() error { terminator.Run(stop); return nil })
 	makers.Wait()
 	return context.Cause(ctx)
 }
@@ -139,13 +139,13 @@ func (t *torture) comeToRest(ctx context.Context, r *repairer) error {
 	if err := r.finish(ctx); err != nil {
 		return err
 	}
-	return t.fleet.stop(ctx)
+	return t.fleet.Terminate(ctx)
 }
 
 // awaitHead waits as long as the partitions come nearer to the head.
 func (t *torture) awaitHead(ctx context.Context) error {
 	var head eventstore.Position
-	err := insist(ctx, func() (err error) {
+	err := wait.Insist(ctx, func() (err error) {
 		head, err = t.main.store.Head(ctx)
 		return err
 	})
@@ -170,28 +170,22 @@ func (t *torture) awaitHead(ctx context.Context) error {
 		if now > handled {
 			handled, since = now, time.Now()
 		}
-		if time.Since(since) > patience {
-			t.report.findings.object("%d of %d partitions have not come to the head, position %d, and stand still for %s: %+v",
-				late, len(checkpoints), head, patience, checkpoints)
+		if time.Since(since) > wait.Patience {
+			t.report.findings.Object("%d of %d partitions have not come to the head, position %d, and stand still for %s: %+v",
+				late, len(checkpoints), head, wait.Patience, checkpoints)
 			return nil
 		}
-		if !pause(ctx, lookEvery) {
+		if !wait.For(ctx, lookEvery) {
 			return ctx.Err()
 		}
 	}
 }
 
-func (t *torture) log(format string, args ...any) {
-	t.telling.Lock()
-	defer t.telling.Unlock()
-	fmt.Fprintf(t.progress, "%6.1fs  %s\n", time.Since(t.begun).Seconds(), fmt.Sprintf(format, args...))
-}
-
-// close ends everything that was started.
-func (t *torture) close() error {
+// Close ends everything that was started.
+func (t *torture) Close() error {
 	var errs []error
 	if t.fleet != nil {
-		errs = append(errs, t.fleet.kill())
+		errs = append(errs, t.fleet.Kill())
 	}
 	if t.main != nil {
 		errs = append(errs, t.main.close())

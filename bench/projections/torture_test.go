@@ -3,8 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"os"
-	"strings"
 	"testing"
 	"time"
 
@@ -12,14 +10,16 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/pasttense/pasttense/bench/internal/child"
+	"github.com/pasttense/pasttense/bench/internal/findings"
+	"github.com/pasttense/pasttense/bench/internal/trial"
+	"github.com/pasttense/pasttense/bench/internal/trialtest"
 	"github.com/pasttense/pasttense/internal/pgtest"
-	"github.com/pasttense/pasttense/internal/pgtest/pgserver"
 )
 
 // TestMain lets the test binary be the child processes of the program that it tests.
 func TestMain(m *testing.M) {
-	if os.Getenv(childEnv) != "" {
-		childMain()
+	if child.Main("projections", runChild) {
 		return
 	}
 	pgtest.Main(m)
@@ -31,13 +31,12 @@ func TestMain(m *testing.M) {
 func TestTorture(t *testing.T) {
 	var out, progress bytes.Buffer
 	err := run(t.Context(), []string{
-		"-seconds", "5", "-events", "3000", "-partitions", "4", "-lease", "400ms", "-server", serverToUse(t),
+		"-seconds", "5", "-events", "3000", "-partitions", "4", "-lease", "400ms", "-server", trialtest.Server(t),
 	}, &out, &progress)
 	require.NoError(t, err, "%s%s", &out, &progress)
 	assert.Contains(t, out.String(), "retried until the stream was level")
 	assert.Contains(t, out.String(), "repartitions ")
-	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
-	assert.Equal(t, "missed 0, doubled 0, reordered 0", lines[len(lines)-1])
+	assert.Equal(t, "missed 0, doubled 0, reordered 0", trialtest.LastLine(out.String()))
 }
 
 //nolint:paralleltest // it loads the machine
@@ -45,20 +44,21 @@ func TestTortureLeavesNothingWhenItIsInterrupted(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	f := flags{
-		seconds: 600, processes: 2, partitions: 2, events: 1000, lease: 200 * time.Millisecond, seed: 1, serverURL: serverToUse(t),
+		Flags:     trial.Flags{Seconds: 600, Seed: 1, ServerURL: trialtest.Server(t)},
+		processes: 2, partitions: 2, events: 1000, lease: 200 * time.Millisecond,
 	}
-	torture, err := newTorture(ctx, f, writerFunc(func(line []byte) {
+	torture, err := newTorture(ctx, f, trialtest.WriterFunc(func(line []byte) {
 		if bytes.Contains(line, []byte("taken over")) {
 			cancel()
 		}
 	}))
 	require.NoError(t, err)
 
-	require.ErrorIs(t, torture.run(ctx), context.Canceled)
-	require.NoError(t, torture.close())
+	require.ErrorIs(t, torture.Run(ctx), context.Canceled)
+	require.NoError(t, torture.Close())
 
-	for _, child := range torture.fleet.children {
-		assert.NotNil(t, child.command.ProcessState, "it has ended")
+	for _, process := range torture.fleet.Processes {
+		assert.NoError(t, process.Err(), "it has ended")
 	}
 	_, err = pgx.Connect(t.Context(), torture.url)
 	require.Error(t, err, "its server is gone, or its database")
@@ -70,9 +70,9 @@ func TestTortureLeavesNothingWhenItIsInterrupted(t *testing.T) {
 // TestVerifyFindsWhatIsWrong breaks a read model in every way that is looked for.
 func TestVerifyFindsWhatIsWrong(t *testing.T) {
 	t.Parallel()
-	torture, err := newTorture(t.Context(), flags{events: 500, seed: 1, serverURL: pgtest.Database(t)}, new(bytes.Buffer))
+	torture, err := newTorture(t.Context(), flags{Flags: trial.Flags{Seed: 1, ServerURL: pgtest.Database(t)}, events: 500}, new(bytes.Buffer))
 	require.NoError(t, err)
-	t.Cleanup(func() { assert.NoError(t, torture.close()) })
+	t.Cleanup(func() { assert.NoError(t, torture.Close()) })
 	exec := func(statement string) {
 		_, err := torture.main.pool.Exec(t.Context(), statement)
 		require.NoError(t, err)
@@ -83,33 +83,33 @@ func TestVerifyFindsWhatIsWrong(t *testing.T) {
 	exec(`INSERT INTO applied (position, stream, version, process, partition, epoch)
 		SELECT position, stream_key, version, '1', 0, 1 FROM pasttense.events ORDER BY position`)
 	exec(`INSERT INTO counters SELECT stream_key, count(*) FROM pasttense.events GROUP BY stream_key`)
-	verified := func() *findings {
-		var found findings
-		_, err := verify(t.Context(), torture.main, torture.writer, &found)
+	verified := func() *findings.Findings {
+		found := newFindings()
+		_, err := verify(t.Context(), torture.main, torture.writer, found)
 		require.NoError(t, err)
-		return &found
+		return found
 	}
-	require.Empty(t, verified().details())
+	require.Empty(t, verified().Details())
 
 	exec(`INSERT INTO epochs (partition, epoch, owner) VALUES (0, 2, 'host/2/B')`)
-	require.Empty(t, verified().details(), "the first owner had done its work before")
+	require.Empty(t, verified().Details(), "the first owner had done its work before")
 	exec(`INSERT INTO applied SELECT position, stream, version, '2', 0, 2 FROM applied LIMIT 1`)
 	found := verified()
-	assert.Equal(t, 1, found.doubled.count)
-	assert.Equal(t, 1, found.other.count, "more applied than handled")
-	assert.Zero(t, found.missed.count+found.reordered.count)
+	assert.Equal(t, 1, found.Count(doubled))
+	assert.Equal(t, 1, found.Count(findings.Other), "more applied than handled")
+	assert.Zero(t, found.Count(missed)+found.Count(reordered))
 	exec(`UPDATE applied SET process = '1', epoch = 1 WHERE serial = (SELECT max(serial) FROM applied)`)
-	assert.Equal(t, 2, verified().other.count, "applied when the epoch had ended, too")
+	assert.Equal(t, 2, verified().Count(findings.Other), "applied when the epoch had ended, too")
 	exec(`DELETE FROM applied WHERE serial = (SELECT max(serial) FROM applied)`)
-	require.Empty(t, verified().details())
+	require.Empty(t, verified().Details())
 
 	const busiest = ` WHERE stream = (SELECT stream FROM counters ORDER BY n DESC LIMIT 1)`
 	exec(`UPDATE counters SET n = n + 1` + busiest)
-	assert.Equal(t, 1, verified().other.count)
+	assert.Equal(t, 1, verified().Count(findings.Other))
 	exec(`UPDATE applied SET serial = -version` + busiest)
-	assert.Positive(t, verified().reordered.count)
+	assert.Positive(t, verified().Count(reordered))
 	exec(`DELETE FROM applied WHERE serial = (SELECT max(serial) FROM applied)`)
-	assert.Equal(t, 1, verified().missed.count)
+	assert.Equal(t, 1, verified().Count(missed))
 }
 
 func TestParseFlagsRefuses(t *testing.T) {
@@ -122,22 +122,6 @@ func TestParseFlagsRefuses(t *testing.T) {
 	}
 	f, err := parseFlags(nil, new(bytes.Buffer))
 	require.NoError(t, err)
-	assert.NotZero(t, f.seed)
+	assert.NotZero(t, f.Seed)
 	assert.Equal(t, 2*time.Second, f.lease)
-}
-
-type writerFunc func(line []byte)
-
-func (f writerFunc) Write(line []byte) (int, error) {
-	f(line)
-	return len(line), nil
-}
-
-// serverToUse returns "" where the program can start a server, and otherwise the URL of the one that is there for tests.
-func serverToUse(t *testing.T) string {
-	t.Helper()
-	if _, err := pgserver.Find(); err == nil && !testing.Short() {
-		return ""
-	}
-	return pgtest.Database(t)
 }

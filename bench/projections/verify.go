@@ -6,6 +6,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/pasttense/pasttense/bench/internal/findings"
 	"github.com/pasttense/pasttense/eventstore"
 )
 
@@ -69,17 +70,17 @@ type totals struct {
 }
 
 // verify compares what was appended with what was applied, after all processes have ended.
-func verify(ctx context.Context, main *database, w *writer, found *findings) (t totals, err error) {
+func verify(ctx context.Context, main *database, w *writer, found *findings.Findings) (t totals, err error) {
 	for _, check := range []struct {
 		statement string
-		finding   *finding
+		finding   string
 		what      string
 	}{
-		{sqlMissed, &found.missed, "appended and not applied"},
-		{sqlDoubled, &found.doubled, "applied again"},
-		{sqlReordered, &found.reordered, "applied after a later one"},
-		{sqlForeign, &found.other, "applied that were not appended"},
-		{sqlLate, &found.other, "applied by a process whose partition was another's"},
+		{sqlMissed, missed, "appended and not applied"},
+		{sqlDoubled, doubled, "applied again"},
+		{sqlReordered, reordered, "applied after a later one"},
+		{sqlForeign, findings.Other, "applied that were not appended"},
+		{sqlLate, findings.Other, "applied by a process whose partition was another's"},
 	} {
 		var count int
 		var example string
@@ -87,7 +88,7 @@ func verify(ctx context.Context, main *database, w *writer, found *findings) (t 
 			return t, fmt.Errorf("count events %s: %w", check.what, err)
 		}
 		if count > 0 {
-			found.note(check.finding, count, "%d events %s: %s", count, check.what, example)
+			found.Note(check.finding, count, "%d events %s: %s", count, check.what, example)
 		}
 	}
 	if err := verifyCounters(ctx, main, w, found); err != nil {
@@ -97,16 +98,16 @@ func verify(ctx context.Context, main *database, w *writer, found *findings) (t 
 		return t, fmt.Errorf("count what there is: %w", err)
 	}
 	if t.events != w.events {
-		found.object("%d events were acknowledged, and %d are there", w.events, t.events)
+		found.Object("%d events were acknowledged, and %d are there", w.events, t.events)
 	}
 	if t.handled != t.applied {
-		found.object("the checkpoints say that %d events were handled, and %d were applied", t.handled, t.applied)
+		found.Object("the checkpoints say that %d events were handled, and %d were applied", t.handled, t.applied)
 	}
 	return t, nil
 }
 
 // verifyCounters compares the counters with how far the writer has brought the streams.
-func verifyCounters(ctx context.Context, main *database, w *writer, found *findings) error {
+func verifyCounters(ctx context.Context, main *database, w *writer, found *findings.Findings) error {
 	rows, _ := main.pool.Query(ctx, sqlCounters)
 	counted := make(map[eventstore.StreamID]eventstore.Version)
 	var key string
@@ -120,12 +121,12 @@ func verifyCounters(ctx context.Context, main *database, w *writer, found *findi
 	}
 	for stream, version := range w.versions {
 		if counted[stream] != version {
-			found.object("stream %s is at version %d, and its counter at %d", stream, version, counted[stream])
+			found.Object("stream %s is at version %d, and its counter at %d", stream, version, counted[stream])
 		}
 		delete(counted, stream)
 	}
 	for stream, n := range counted {
-		found.object("stream %s has no events, and its counter is at %d", stream, n)
+		found.Object("stream %s has no events, and its counter is at %d", stream, n)
 	}
 	return nil
 }

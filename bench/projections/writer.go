@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/pasttense/pasttense/bench/internal/wait"
 	"github.com/pasttense/pasttense/eventstore"
 	"github.com/pasttense/pasttense/pgstore"
 )
@@ -73,7 +74,7 @@ func (w *writer) feed(ctx context.Context, appends chan<- []eventstore.Write, th
 	begun, before := time.Now(), w.events
 	for w.events < through {
 		due := time.Duration(float64(over) * float64(w.events-before) / float64(through-before))
-		if !pause(ctx, time.Until(begun.Add(due))) {
+		if !wait.For(ctx, time.Until(begun.Add(due))) {
 			return ctx.Err()
 		}
 		writes, err := w.draw(min(1+w.rng.IntN(mostEvents), through-w.events))
@@ -140,7 +141,7 @@ func (w *writer) poison(number, version int) int {
 
 // append repeats an append until it is acknowledged. Its event IDs see to it that it is made once.
 func (w *writer) append(ctx context.Context, writes []eventstore.Write) error {
-	return insist(ctx, func() error {
+	return wait.Insist(ctx, func() error {
 		if _, err := w.store.Append(ctx, writes...); err != nil {
 			return fmt.Errorf("append: %w", err)
 		}

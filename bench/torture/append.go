@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"time"
 
+	"github.com/pasttense/pasttense/bench/internal/wait"
 	"github.com/pasttense/pasttense/eventstore"
 )
 
@@ -46,16 +47,18 @@ func (w *writer) append(ctx context.Context, p *plan) {
 
 // try appends, now and then with little patience.
 func (w *writer) try(ctx context.Context, p *plan) (eventstore.AppendResult, error) {
-	limit := patience
+	limit := wait.Patience
 	if w.rng.IntN(30) == 0 {
 		limit = time.Duration(w.rng.Int64N(int64(impatient)))
 	}
 	begun := time.Now()
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
+	seen := watch(wait.Patience, func() string { return suspects(w.URL) })
 	result, err := w.appender.Append(ctx, p.writes...)
-	if err != nil && time.Since(begun) >= patience {
-		w.report.wrong("an append was stuck for %s: %v", patience, err)
+	suspects := seen()
+	if err != nil && time.Since(begun) >= wait.Patience {
+		w.report.wrong("an append was stuck for %s: %v\n%s", wait.Patience, err, suspects)
 	}
 	return result, err
 }
@@ -101,7 +104,7 @@ func (p *process) refuse(plan *plan, what, kind string, err error) {
 
 // findOut repeats an append of unknown outcome until it is told whether the append was made.
 func (w *writer) findOut(ctx context.Context, p *plan) {
-	giveUp := time.Now().Add(patience)
+	giveUp := time.Now().Add(wait.Patience)
 	for ctx.Err() == nil && time.Now().Before(giveUp) {
 		attempt, cancel := context.WithDeadline(ctx, giveUp)
 		result, err := w.appender.Append(attempt, p.writes...)
@@ -119,11 +122,11 @@ func (w *writer) findOut(ctx context.Context, p *plan) {
 			w.report(report{Wrong: "unexpected error of a repeated append: " + err.Error(), Records: p.outcome(unknown)})
 			return
 		}
-		pause(ctx, retryPause)
+		wait.For(ctx, wait.RetryPause)
 	}
 	w.report(report{Records: p.outcome(unknown)})
 	if ctx.Err() == nil {
-		w.report.wrong("an append with IDs of its own has no outcome after %s", patience)
+		w.report.wrong("an append with IDs of its own has no outcome after %s", wait.Patience)
 	}
 }
 

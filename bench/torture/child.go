@@ -1,42 +1,20 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
-	"os"
 	"sync"
 )
 
-// childEnv makes this program the child process: it gets its assignment on standard input, writes its reports to standard
-// output, and ends when standard input does.
-const childEnv = "PASTTENSE_TORTURE_CHILD"
+// stopOrder is for a child whose writers are to stop.
+const stopOrder = "stop"
 
-// stopLine is what the child reads when its writers are to stop.
-const stopLine = "stop"
-
-func runChild(ctx context.Context, in io.Reader, out io.Writer) error {
+// runChild is the second appending process. It writes its reports to out.
+func runChild(ctx context.Context, a assignment, orders <-chan string, out io.Writer) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	lines := bufio.NewReader(in)
-	var a assignment
-	first, err := lines.ReadBytes('\n')
-	if err != nil {
-		return fmt.Errorf("read the assignment: %w", err)
-	}
-	if err := json.Unmarshal(first, &a); err != nil {
-		return fmt.Errorf("read the assignment: %w", err)
-	}
-	orders := make(chan string)
-	go func() { // until the process ends: nothing interrupts a read of standard input
-		defer cancel()
-		for line, err := lines.ReadString('\n'); err == nil; line, err = lines.ReadString('\n') {
-			orders <- line
-		}
-	}()
 	reports := reportTo(out, cancel)
 	p, err := startProcess(ctx, a, reports)
 	if errors.Is(err, context.Canceled) {
@@ -70,12 +48,5 @@ func reportTo(out io.Writer, ended func()) reporter {
 		if _, err := out.Write(append(line, '\n')); err != nil {
 			ended()
 		}
-	}
-}
-
-func childMain() {
-	if err := runChild(context.Background(), os.Stdin, os.Stdout); err != nil {
-		fmt.Fprintln(os.Stderr, "torture: child process:", err)
-		os.Exit(1)
 	}
 }

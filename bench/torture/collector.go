@@ -4,6 +4,8 @@ import (
 	"errors"
 	"maps"
 	"sync"
+
+	"github.com/pasttense/pasttense/bench/internal/findings"
 )
 
 // collector takes in what all processes report.
@@ -13,9 +15,19 @@ type collector struct {
 	events    map[outcome]int
 	ledger    *spool[record]
 	followers []*followed
-	findings  findings
+	findings  *findings.Findings
 	err       error // of writing a spool
 }
+
+// The kinds of findings.
+const (
+	missed    = "missed"    // not shown to a subscriber that selects it
+	doubled   = "doubled"   // shown twice to a subscriber, or twice in the table
+	reordered = "reordered" // shown out of order, or out of order in the table
+	lost      = "lost"      // acknowledged or shown, and not there, or not as it was told
+)
+
+func newFindings() *findings.Findings { return findings.New(missed, doubled, reordered, lost) }
 
 // followed is what a subscriber has seen.
 type followed struct {
@@ -24,7 +36,7 @@ type followed struct {
 }
 
 func newCollector(directory string, subscribers []subscription) (*collector, error) {
-	c := &collector{counts: make(map[string]int), events: make(map[outcome]int)}
+	c := &collector{counts: make(map[string]int), events: make(map[outcome]int), findings: newFindings()}
 	var err error
 	if c.ledger, err = newSpool[record](directory); err != nil {
 		return nil, err
@@ -50,7 +62,7 @@ func (c *collector) add(r report) {
 		c.events[record.Outcome] += int(record.Count)
 	}
 	if r.Wrong != "" {
-		c.findings.object("%s", r.Wrong)
+		c.findings.Object("%s", r.Wrong)
 	}
 	err := c.ledger.add(r.Records...)
 	if r.Batch != nil {
@@ -91,7 +103,7 @@ func (c *collector) behind(position int64) []string {
 func (c *collector) totals() (counts map[string]int, events map[outcome]int, wrong int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return maps.Clone(c.counts), maps.Clone(c.events), c.findings.other.count
+	return maps.Clone(c.counts), maps.Clone(c.events), c.findings.Count(findings.Other)
 }
 
 func (c *collector) close() error {

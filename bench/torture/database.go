@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
+	"github.com/pasttense/pasttense/bench/internal/findings"
 	"github.com/pasttense/pasttense/eventstore"
 	"github.com/pasttense/pasttense/pgstore"
 )
@@ -78,24 +79,24 @@ func verify(
 			return rows, fmt.Errorf("count %s: %w", what, err)
 		}
 		if count > 0 {
-			c.findings.object("%d %s", count, what)
+			c.findings.Object("%d %s", count, what)
 		}
 	}
-	return rows, verifyStreams(ctx, conn, store, &c.findings)
+	return rows, verifyStreams(ctx, conn, store, c.findings)
 }
 
 // verifyRows goes once through the table, and at the same pace through ReadAll and what each subscriber saw.
 func verifyRows(
 	ctx context.Context, conn *pgx.Conn, store *pgstore.Store, c *collector, killed int,
 ) (rows tally, err error) {
-	ledger, err := newLedger(c.ledger.all(), killed, &c.findings)
+	ledger, err := newLedger(c.ledger.all(), killed, c.findings)
 	if err != nil {
 		return tally{}, err
 	}
-	followers := []*follower{newFollower("ReadAll", readAll(ctx, store), &c.findings)}
+	followers := []*follower{newFollower("ReadAll", readAll(ctx, store), c.findings)}
 	filters := []eventstore.Filter{{}}
 	for _, f := range c.followers {
-		followers = append(followers, newFollower(f.Name, f.seen.all(), &c.findings))
+		followers = append(followers, newFollower(f.Name, f.seen.all(), c.findings))
 		filters = append(filters, f.Filter)
 	}
 	for event, err := range readTable(ctx, conn) {
@@ -106,7 +107,7 @@ func verifyRows(
 		t, tagErr := tagOf(event)
 		stream, streamErr := streamOf(event.Stream)
 		if err := errors.Join(tagErr, streamErr); err != nil {
-			c.findings.lose("%v", err)
+			c.findings.Note(lost, 1, "%v", err)
 			continue
 		}
 		if t.incarnation() > 0 {
@@ -184,7 +185,7 @@ func scanRow(rows pgx.Rows) (event eventstore.RecordedEvent, err error) {
 }
 
 // verifyStreams reads streams with ReadStream, both ways.
-func verifyStreams(ctx context.Context, conn *pgx.Conn, store *pgstore.Store, found *findings) error {
+func verifyStreams(ctx context.Context, conn *pgx.Conn, store *pgstore.Store, found *findings.Findings) error {
 	type stream struct {
 		Category, Key string
 		Count         int
@@ -212,7 +213,7 @@ func verifyStreams(ctx context.Context, conn *pgx.Conn, store *pgstore.Store, fo
 			want[i] = eventstore.Version(i + 1)
 		}
 		if !reflect.DeepEqual(forwards, want) || len(backwards) != s.Count || backwards[0] != eventstore.Version(s.Count) {
-			found.lose("ReadStream does not give versions 1 to %d of stream %s", s.Count, id)
+			found.Note(lost, 1, "ReadStream does not give versions 1 to %d of stream %s", s.Count, id)
 		}
 	}
 	return nil

@@ -3,6 +3,8 @@ package main
 import (
 	"fmt"
 	"iter"
+
+	"github.com/pasttense/pasttense/bench/internal/findings"
 )
 
 // follower compares what a subscriber has seen, in its order, with what the table has of it, by position.
@@ -11,16 +13,16 @@ type follower struct {
 	next func() (sighting, error, bool)
 	stop func()
 
-	peeked   *sighting
-	lastRow  int64              // of the table
-	missing  map[int64]struct{} // passed over so far
-	findings *findings
-	seen     int
+	peeked  *sighting
+	lastRow int64              // of the table
+	missing map[int64]struct{} // passed over so far
+	found   *findings.Findings
+	seen    int
 }
 
-func newFollower(name string, seen iter.Seq2[sighting, error], findings *findings) *follower {
+func newFollower(name string, seen iter.Seq2[sighting, error], found *findings.Findings) *follower {
 	next, stop := iter.Pull2(seen)
-	return &follower{name: name, next: next, stop: stop, missing: make(map[int64]struct{}), findings: findings}
+	return &follower{name: name, next: next, stop: stop, missing: make(map[int64]struct{}), found: found}
 }
 
 // row tells of the table's next row that the subscriber selects.
@@ -42,7 +44,7 @@ func (f *follower) row(want sighting) error {
 		f.peeked = nil
 		f.lastRow = want.Position
 		if got.Digest != want.Digest {
-			f.findings.lose("subscriber %q saw another event at position %d than is there", f.name, got.Position)
+			f.found.Note(lost, 1, "subscriber %q saw another event at position %d than is there", f.name, got.Position)
 		}
 		return nil
 	}
@@ -63,7 +65,7 @@ func (f *follower) finish() error {
 		f.outOfPlace(*got)
 	}
 	for position := range f.missing {
-		f.findings.miss("subscriber %q missed position %d", f.name, position)
+		f.found.Note(missed, 1, "subscriber %q missed position %d", f.name, position)
 	}
 	return nil
 }
@@ -74,11 +76,11 @@ func (f *follower) outOfPlace(got sighting) {
 	switch {
 	case late:
 		delete(f.missing, got.Position)
-		f.findings.reorder("subscriber %q saw position %d after a higher one", f.name, got.Position)
+		f.found.Note(reordered, 1, "subscriber %q saw position %d after a higher one", f.name, got.Position)
 	case got.Position > f.lastRow:
-		f.findings.lose("subscriber %q saw position %d, which is not in the table", f.name, got.Position)
+		f.found.Note(lost, 1, "subscriber %q saw position %d, which is not in the table", f.name, got.Position)
 	default:
-		f.findings.double("subscriber %q saw position %d again", f.name, got.Position)
+		f.found.Note(doubled, 1, "subscriber %q saw position %d again", f.name, got.Position)
 	}
 }
 

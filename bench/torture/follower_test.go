@@ -8,6 +8,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/pasttense/pasttense/bench/internal/findings"
 )
 
 func TestFollowerFindsWhatIsWrong(t *testing.T) {
@@ -30,7 +32,7 @@ func TestFollowerFindsWhatIsWrong(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			assert.Equal(t, c.verdict, follow(t, at(c.table...), at(c.seen...)).verdict())
+			assert.Equal(t, c.verdict, follow(t, at(c.table...), at(c.seen...)).String())
 		})
 	}
 }
@@ -38,21 +40,21 @@ func TestFollowerFindsWhatIsWrong(t *testing.T) {
 func TestFollowerComparesWhatWasSeen(t *testing.T) {
 	t.Parallel()
 	found := follow(t, at(1, 2), []sighting{{1, 1}, {2, 77}})
-	assert.Equal(t, "missed 0, doubled 0, reordered 0, lost 1", found.verdict())
-	assert.Equal(t, []string{`lost: subscriber "s" saw another event at position 2 than is there`}, found.details())
-	assert.False(t, found.none())
+	assert.Equal(t, "missed 0, doubled 0, reordered 0, lost 1", found.String())
+	assert.Equal(t, []string{`lost: subscriber "s" saw another event at position 2 than is there`}, found.Details())
+	assert.False(t, found.None())
 }
 
 func TestFollowerPassesOnErrors(t *testing.T) {
 	t.Parallel()
 	broken := errors.New("broken")
-	f := newFollower("s", func(yield func(sighting, error) bool) { yield(sighting{}, broken) }, &findings{})
+	f := newFollower("s", func(yield func(sighting, error) bool) { yield(sighting{}, broken) }, newFindings())
 	assert.ErrorIs(t, f.row(sighting{1, 1}), broken)
 }
 
-func follow(t *testing.T, table, seen []sighting) *findings {
+func follow(t *testing.T, table, seen []sighting) *findings.Findings {
 	t.Helper()
-	found := &findings{}
+	found := newFindings()
 	f := newFollower("s", withoutErrors(seen), found)
 	for _, row := range table {
 		require.NoError(t, f.row(row))

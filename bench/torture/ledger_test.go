@@ -5,6 +5,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/pasttense/pasttense/bench/internal/findings"
 )
 
 // The append of these tests: two events to stream a, at versions 4 and 5, and one to stream b.
@@ -63,15 +65,15 @@ func TestLedgerFindsWhatIsWrong(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			found := &findings{}
+			found := newFindings()
 			l, err := newLedger(withoutErrors(records(c.outcome)), 1, found)
 			require.NoError(t, err)
 			for _, row := range c.rows {
 				l.row(row)
 			}
 			l.finish()
-			assert.Equal(t, c.verdict, found.verdict(), found.details())
-			assert.Equal(t, c.others, found.other.count, found.details())
+			assert.Equal(t, c.verdict, found.String(), found.Details())
+			assert.Equal(t, c.others, found.Count(findings.Other), found.Details())
 		})
 	}
 }

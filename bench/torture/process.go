@@ -12,20 +12,13 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/pasttense/pasttense/bench/internal/throwaway"
+	"github.com/pasttense/pasttense/bench/internal/wait"
 	"github.com/pasttense/pasttense/eventstore"
 	"github.com/pasttense/pasttense/pgstore"
 )
 
-const (
-	// connections is the size of each pool of a process.
-	connections = 16
-
-	// patience is how long an append or a subscriber may take before it counts as stuck. It bridges the longest recovery.
-	patience = 60 * time.Second
-
-	// retryPause is between attempts while the database is down. Were it shorter, the attempts would slow the recovery.
-	retryPause = 50 * time.Millisecond
-)
+// connections is the size of each pool of a process.
+const connections = 16
 
 // assignment is what one operating system process has to do. The child gets it as JSON.
 type assignment struct {
@@ -94,7 +87,7 @@ func withRole(url, role string) string {
 
 func (p *process) open(ctx context.Context, url, role string) (*pgstore.Store, error) {
 	quiet := &pgstore.Options{Logger: slog.New(slog.DiscardHandler)}
-	for deadline := time.Now().Add(patience); ; {
+	for deadline := time.Now().Add(wait.Patience); ; {
 		store, err := pgstore.Open(ctx, withRole(url, role), quiet)
 		if err == nil {
 			return store, nil
@@ -102,7 +95,7 @@ func (p *process) open(ctx context.Context, url, role string) (*pgstore.Store, e
 		if classify(err) != connectionError || ctx.Err() != nil || time.Now().After(deadline) {
 			return nil, err
 		}
-		pause(ctx, retryPause)
+		wait.For(ctx, wait.RetryPause)
 	}
 }
 
@@ -127,7 +120,7 @@ func (p *process) close() error {
 }
 
 func (p *process) disconnect() error {
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), wait.Patience)
 	defer cancel()
 	var errs []error
 	for _, store := range []*pgstore.Store{p.appender, p.reader} {
@@ -167,17 +160,5 @@ func raise(n *atomic.Int64, value int64) {
 		if before >= value || n.CompareAndSwap(before, value) {
 			return
 		}
-	}
-}
-
-// pause waits for d, and returns false when ctx ends first.
-func pause(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
 	}
 }

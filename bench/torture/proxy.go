@@ -14,6 +14,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/pasttense/pasttense/bench/internal/throwaway"
+	"github.com/pasttense/pasttense/bench/internal/wait"
 )
 
 const (
@@ -121,7 +122,7 @@ func (l *link) carryRequests() {
 
 // run cuts connections until ctx ends.
 func (p *proxy) run(ctx context.Context, rng *rand.Rand, report reporter) {
-	for pause(ctx, time.Duration(rng.ExpFloat64()*float64(meanCut))) {
+	for wait.For(ctx, time.Duration(rng.ExpFloat64()*float64(meanCut))) {
 		p.mu.Lock()
 		if len(p.links) > 0 {
 			p.links[rng.IntN(len(p.links))].linger.Store(1 + rng.Int64N(int64(maxLinger)))

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"github.com/pasttense/pasttense/bench/internal/wait"
 	"github.com/pasttense/pasttense/eventstore"
 )
 
@@ -83,7 +84,7 @@ func (s *subscriber) run(ctx context.Context) {
 		default:
 			s.failed("subscriber", err)
 		}
-		pause(ctx, retryPause)
+		wait.For(ctx, wait.RetryPause)
 	}
 }
 
@@ -103,7 +104,7 @@ func (s *subscriber) follow(ctx context.Context) error {
 		s.Through = int64(b.Through)
 		s.report(report{Batch: &batch{Subscriber: s.Index, Through: s.Through, Seen: seen}})
 		if s.Slow && !s.finishing.Load() {
-			pause(ctx, time.Duration(s.rng.Int64N(int64(slowest))))
+			wait.For(ctx, time.Duration(s.rng.Int64N(int64(slowest))))
 		}
 	}
 	return nil

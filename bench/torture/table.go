@@ -9,10 +9,12 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
+
+	"github.com/pasttense/pasttense/bench/internal/trial"
 )
 
-// tell prints what was counted and found. It returns an error when anything is wrong.
-func (t *torture) tell(out io.Writer) error {
+// Tell prints what was counted and found. It returns an error when anything is wrong.
+func (t *torture) Tell(out io.Writer) error {
 	counts, events, _ := t.collector.totals()
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	line := func(name string, value any) { fmt.Fprintf(table, "%s\t%v\n", name, value) }
@@ -35,26 +37,15 @@ func (t *torture) tell(out io.Writer) error {
 	if err := table.Flush(); err != nil {
 		return err
 	}
-	found := &t.collector.findings
-	for _, detail := range found.details() {
-		fmt.Fprintln(t.progress, detail)
+	remark := ""
+	if t.server.Local() == nil {
+		remark = "; the server was not killed, as it was given"
 	}
-	if found.other.count > 0 {
-		fmt.Fprintf(out, "other guarantees broken %d\n", found.other.count)
-	}
-	fmt.Fprintln(out, t.verdict())
-	if !found.none() {
+	t.collector.findings.Tell(out, t.progress, remark)
+	if !t.collector.findings.None() {
 		return errors.New("the store has broken its guarantees")
 	}
 	return nil
-}
-
-// verdict is the last line of the output.
-func (t *torture) verdict() string {
-	if t.server.Local() == nil {
-		return t.collector.findings.verdict() + "; the server was not killed, as it was given"
-	}
-	return t.collector.findings.verdict()
 }
 
 // tellKills tells how often the server was killed, and how long it took from a kill until the old server was gone, the new
@@ -80,16 +71,10 @@ func (t *torture) tellKills(line func(name string, value any)) {
 		var each []string
 		for _, r := range t.killer.recoveries {
 			times = append(times, step.time(r))
-			each = append(each, round(step.time(r)).String())
+			each = append(each, trial.Round(step.time(r)).String())
 		}
-		slices.Sort(times)
+		median, most := trial.Sum(times)
 		line(step.name, fmt.Sprintf("median %s, max %s (%s)",
-			round(median(times)), round(times[len(times)-1]), strings.Join(each, ", ")))
+			trial.Round(median), trial.Round(most), strings.Join(each, ", ")))
 	}
-}
-
-// median returns the median of sorted times.
-func median(times []time.Duration) time.Duration {
-	n := len(times)
-	return (times[(n-1)/2] + times[n/2]) / 2
 }

@@ -12,7 +12,9 @@ import (
 	"time"
 
 	"github.com/pasttense/pasttense/bench/internal/throwaway"
-	"github.com/pasttense/pasttense/internal/pgtest/pgserver"
+	"github.com/pasttense/pasttense/bench/internal/trial"
+	"github.com/pasttense/pasttense/bench/internal/trouble"
+	"github.com/pasttense/pasttense/bench/internal/wait"
 )
 
 const (
@@ -27,6 +29,7 @@ const (
 type torture struct {
 	flags
 	progress  io.Writer
+	log       *trial.Log
 	directory string // of the spools
 	server    *throwaway.Server
 	url       string
@@ -36,7 +39,6 @@ type torture struct {
 	children  *childKiller
 	killer    *serverKiller
 
-	begun     time.Time
 	heapStart uint64
 	heapEnd   uint64
 	rows      tally
@@ -45,7 +47,7 @@ type torture struct {
 func newTorture(ctx context.Context, f flags, progress io.Writer) (*torture, error) {
 	t := &torture{flags: f, progress: progress}
 	if err := t.prepare(ctx); err != nil {
-		return nil, errors.Join(err, t.close())
+		return nil, errors.Join(err, t.Close())
 	}
 	return t, nil
 }
@@ -55,12 +57,7 @@ func (t *torture) prepare(ctx context.Context) (err error) {
 	if t.directory, err = os.MkdirTemp("", "pasttense-torture-*"); err != nil {
 		return err
 	}
-	settings := pgserver.Disposable()
-	if t.fsync {
-		settings = pgserver.Settings{}
-	}
-	settings["shared_buffers"], settings["max_wal_size"] = "256MB", "2GB"
-	if t.server, err = throwaway.Open(ctx, t.serverURL, settings); err != nil {
+	if t.server, err = t.OpenServer(ctx); err != nil {
 		return err
 	}
 	if t.url, err = t.server.CreateStore(ctx, "torture"); err != nil {
@@ -74,12 +71,12 @@ func (t *torture) prepare(ctx context.Context) (err error) {
 	return err
 }
 
-// run tortures the store and then verifies it.
-func (t *torture) run(ctx context.Context) error {
+// Run tortures the store and then verifies it.
+func (t *torture) Run(ctx context.Context) error {
 	if err := t.start(ctx); err != nil {
 		return err
 	}
-	t.log("%d writers and a child process write", t.writers)
+	t.log.Printf("%d writers and a child process write", t.writers)
 	if err := t.trouble(ctx); err != nil {
 		return err
 	}
@@ -87,17 +84,17 @@ func (t *torture) run(ctx context.Context) error {
 		return err
 	}
 	t.heapEnd = heap()
-	t.log("verifying")
+	t.log.Printf("verifying")
 	var err error
 	t.rows, err = verify(ctx, t.url, t.main.reader, t.collector, t.children.kills)
 	return errors.Join(err, t.collector.err)
 }
 
 func (t *torture) start(ctx context.Context) (err error) {
-	t.begun = time.Now()
+	t.log = trial.NewLog(t.progress)
 	ours, _ := subscriptions()
-	a := assignment{URL: t.url, AppendURL: t.proxy.url(t.url), Seed: t.seed, Writers: t.writers, Subscribers: ours}
-	t.killer = &serverKiller{server: t.server.Local(), every: t.killEvery, log: t.log}
+	a := assignment{URL: t.url, AppendURL: t.proxy.url(t.url), Seed: t.Seed, Writers: t.writers, Subscribers: ours}
+	t.killer = &serverKiller{server: t.server.Local(), every: t.killEvery, log: t.log.Printf}
 	t.main, err = startProcess(ctx, a, func(r report) {
 		t.collector.add(r)
 		if len(r.Records) > 0 && r.Records[0].Outcome == acknowledged {
@@ -117,14 +114,22 @@ func (t *torture) start(ctx context.Context) (err error) {
 
 // trouble makes trouble until time is up, and returns when the server runs.
 func (t *torture) trouble(ctx context.Context) error {
-	seconds := time.Duration(t.seconds * float64(time.Second))
-	stop, cancel := context.WithTimeout(ctx, seconds)
+	stop, cancel := context.WithTimeout(ctx, t.Duration())
 	defer cancel()
-	terminator := &terminator{url: t.url, rng: t.main.random(terminatorRole, 0), report: t.collector.add}
+	report := reporter(t.collector.add)
+	terminator := &trouble.Terminator{
+		URL: t.url, Mean: meanTermination, Rand: t.main.random(terminatorRole, 0),
+		Terminated: func(application string) { report.count("terminated: " + application) },
+		Failed: func(err error) {
+			if classify(err) != connectionError {
+				report.wrong("unexpected error of the terminator: %v", err)
+			}
+		},
+	}
 	var killed, childKilled error
 	var makers sync.WaitGroup
-	makers.Go(func() { terminator.run(stop) })
-	makers.Go(func() { t.proxy.run(stop, t.main.random(proxyRole, 0), t.collector.add) })
+	makers.Go(func() { terminator.Run(stop) })
+	makers.Go(func() { t.proxy.run(stop, t.main.random(proxyRole, 0), report) })
 	makers.Go(func() {
 		if killed = t.killer.run(ctx, stop); killed != nil {
 			cancel()
@@ -142,18 +147,18 @@ func (t *torture) trouble(ctx context.Context) error {
 
 // watch tells how it goes.
 func (t *torture) watch(ctx context.Context) {
-	pause(ctx, min(progressInterval, time.Duration(t.seconds*float64(time.Second)/10))) // until all is warm
+	wait.For(ctx, min(progressInterval, t.Duration()/10)) // until all is warm
 	t.heapStart = heap()
 	for ctx.Err() == nil {
-		pause(ctx, progressInterval)
+		wait.For(ctx, progressInterval)
 		_, events, wrong := t.collector.totals()
-		t.log("%d events acknowledged, %d things wrong, heap %s", events[acknowledged], wrong, megabytes(heap()))
+		t.log.Printf("%d events acknowledged, %d things wrong, heap %s", events[acknowledged], wrong, megabytes(heap()))
 	}
 }
 
 // comeToRest stops the writers, waits until no append is in flight, and then until all subscribers have seen everything.
 func (t *torture) comeToRest(ctx context.Context) error {
-	t.log("stopping")
+	t.log.Printf("stopping")
 	t.main.finishing.Store(true)
 	t.main.stopWriters()
 	if err := t.children.child.stopWriters(ctx); err != nil {
@@ -167,21 +172,21 @@ func (t *torture) comeToRest(ctx context.Context) error {
 
 // awaitEndOfAppends waits for what killed processes and lost connections have left behind.
 func (t *torture) awaitEndOfAppends(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, wait.Patience)
 	defer cancel()
 	for {
 		inFlight, err := t.main.reader.InFlightAppends(ctx)
 		if err == nil && len(inFlight) == 0 {
 			return nil
 		}
-		if !pause(ctx, quietPoll) {
+		if !wait.For(ctx, quietPoll) {
 			return fmt.Errorf("wait for the appends in flight: %w: %v", errors.Join(ctx.Err(), err), inFlight)
 		}
 	}
 }
 
 func (t *torture) awaitSubscribers(ctx context.Context) error {
-	waiting, cancel := context.WithTimeout(ctx, patience)
+	waiting, cancel := context.WithTimeout(ctx, wait.Patience)
 	defer cancel()
 	head, err := t.main.reader.Head(waiting)
 	if err != nil {
@@ -192,20 +197,16 @@ func (t *torture) awaitSubscribers(ctx context.Context) error {
 		if len(behind) == 0 {
 			return nil
 		}
-		if !pause(waiting, quietPoll) {
+		if !wait.For(waiting, quietPoll) {
 			t.collector.add(report{Wrong: fmt.Sprintf("subscribers that have not come to the head, position %d, within %s: %s",
-				head, patience, strings.Join(behind, "; "))})
+				head, wait.Patience, strings.Join(behind, "; "))})
 			return ctx.Err()
 		}
 	}
 }
 
-func (t *torture) log(format string, args ...any) {
-	fmt.Fprintf(t.progress, "%6.1fs  %s\n", time.Since(t.begun).Seconds(), fmt.Sprintf(format, args...))
-}
-
-// close ends everything that was started and removes all files.
-func (t *torture) close() error {
+// Close ends everything that was started and removes all files.
+func (t *torture) Close() error {
 	var errs []error
 	if t.children != nil {
 		errs = append(errs, t.children.close())

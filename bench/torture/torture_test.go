@@ -3,8 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"os"
-	"strings"
 	"testing"
 	"time"
 
@@ -12,14 +10,15 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/pasttense/pasttense/bench/internal/child"
+	"github.com/pasttense/pasttense/bench/internal/trial"
+	"github.com/pasttense/pasttense/bench/internal/trialtest"
 	"github.com/pasttense/pasttense/internal/pgtest"
-	"github.com/pasttense/pasttense/internal/pgtest/pgserver"
 )
 
 // TestMain lets the test binary be the child process of the program that it tests.
 func TestMain(m *testing.M) {
-	if os.Getenv(childEnv) != "" {
-		childMain()
+	if child.Main("torture", runChild) {
 		return
 	}
 	pgtest.Main(m)
@@ -30,13 +29,13 @@ func TestMain(m *testing.M) {
 //
 //nolint:paralleltest // it loads the machine
 func TestTorture(t *testing.T) {
-	server := serverToUse(t)
+	server := trialtest.Server(t)
 
 	out := tortured(t, "-seconds", "3", "-kill-every", "1200ms", "-server", server)
 
 	if server == "" {
 		assert.Contains(t, out, "from kill -9 to an append acknowledged")
-		assert.Equal(t, "missed 0, doubled 0, reordered 0, lost 0", lastLine(out))
+		assert.Equal(t, "missed 0, doubled 0, reordered 0, lost 0", trialtest.LastLine(out))
 	}
 }
 
@@ -58,24 +57,27 @@ func TestTortureSparesAGivenServer(t *testing.T) {
 	}
 	assert.Contains(t, out, "terminated: ", "its own connections are")
 	assert.Regexp(t, "server killed +never, as it was given\n", out)
-	assert.Equal(t, "missed 0, doubled 0, reordered 0, lost 0; the server was not killed, as it was given", lastLine(out))
+	assert.Equal(t, "missed 0, doubled 0, reordered 0, lost 0; the server was not killed, as it was given", trialtest.LastLine(out))
 }
 
 //nolint:paralleltest // it loads the machine
 func TestTortureLeavesNothingWhenItIsInterrupted(t *testing.T) {
-	server := serverToUse(t)
+	server := trialtest.Server(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	torture, err := newTorture(ctx, flags{seconds: 600, writers: 4, seed: 1, killEvery: time.Hour, serverURL: server},
-		writerFunc(func(line []byte) {
+	torture, err := newTorture(ctx, flags{
+		Flags:   trial.Flags{Seconds: 600, Seed: 1, ServerURL: server},
+		writers: 4, killEvery: time.Hour,
+	},
+		trialtest.WriterFunc(func(line []byte) {
 			if bytes.Contains(line, []byte("writers")) {
 				cancel()
 			}
 		}))
 	require.NoError(t, err)
 
-	require.ErrorIs(t, torture.run(ctx), context.Canceled)
-	require.NoError(t, torture.close())
+	require.ErrorIs(t, torture.Run(ctx), context.Canceled)
+	require.NoError(t, torture.Close())
 
 	assert.NoDirExists(t, torture.directory)
 	_, err = pgx.Connect(t.Context(), torture.url)
@@ -83,7 +85,7 @@ func TestTortureLeavesNothingWhenItIsInterrupted(t *testing.T) {
 	if local := torture.server.Local(); local != nil {
 		assert.NoDirExists(t, local.Directory())
 	}
-	assert.True(t, torture.children.child.process.ProcessState.Exited())
+	assert.NoError(t, torture.children.child.process.Err(), "it has ended by itself")
 }
 
 func TestParseFlagsRefuses(t *testing.T) {
@@ -96,25 +98,8 @@ func TestParseFlagsRefuses(t *testing.T) {
 	}
 	f, err := parseFlags(nil, new(bytes.Buffer))
 	require.NoError(t, err)
-	assert.NotZero(t, f.seed)
+	assert.NotZero(t, f.Seed)
 	assert.Equal(t, 17*time.Second, f.killEvery)
-}
-
-type writerFunc func(line []byte)
-
-func (f writerFunc) Write(line []byte) (int, error) {
-	f(line)
-	return len(line), nil
-}
-
-// serverToUse returns "" where the program can start a server, which it may kill, and otherwise the URL of the one that is
-// there for tests.
-func serverToUse(t *testing.T) string {
-	t.Helper()
-	if _, err := pgserver.Find(); err == nil && !testing.Short() {
-		return ""
-	}
-	return pgtest.Database(t)
 }
 
 // tortured runs the program, which must find nothing wrong, and returns its output.
@@ -124,9 +109,4 @@ func tortured(t *testing.T, args ...string) string {
 	err := run(t.Context(), append(args, "-writers", "8"), &out, &progress)
 	require.NoError(t, err, "%s%s", &out, &progress)
 	return out.String()
-}
-
-func lastLine(out string) string {
-	lines := strings.Split(strings.TrimSpace(out), "\n")
-	return lines[len(lines)-1]
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/pasttense/pasttense/bench/internal/wait"
 	"github.com/pasttense/pasttense/eventstore"
 )
 
@@ -20,7 +21,7 @@ type appended struct {
 
 // transaction calls AppendTx in a transaction that it holds open for a while, and then commits or rolls back.
 func (w *writer) transaction(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, wait.Patience)
 	defer cancel()
 	levels := []pgx.TxIsoLevel{pgx.ReadCommitted, pgx.ReadCommitted, pgx.RepeatableRead, pgx.Serializable}
 	tx, err := w.pool.BeginTx(ctx, pgx.TxOptions{IsoLevel: levels[w.rng.IntN(len(levels))]})
@@ -38,7 +39,7 @@ func (w *writer) transaction(ctx context.Context) {
 			w.rolledBack(open)
 			return
 		}
-		pause(ctx, w.hold())
+		wait.For(ctx, w.hold())
 	}
 	if w.rng.IntN(4) == 0 {
 		if tx.Rollback(ctx) == nil {
@@ -78,7 +79,7 @@ func (w *writer) appendIn(ctx context.Context, tx pgx.Tx) ([]appended, error) {
 	if appendErr == nil && w.rng.IntN(3) > 0 {
 		return one, savepoint.Commit(ctx)
 	}
-	pause(ctx, w.hold())
+	wait.For(ctx, w.hold())
 	if err := savepoint.Rollback(ctx); err != nil {
 		return one, err
 	}

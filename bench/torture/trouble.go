@@ -7,71 +7,18 @@ import (
 	"sync"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-
+	"github.com/pasttense/pasttense/bench/internal/trial"
+	"github.com/pasttense/pasttense/bench/internal/wait"
 	"github.com/pasttense/pasttense/internal/pgtest/pgserver"
 )
 
-// sqlTerminate ends some connections, and says what they were for. A store's listener is known by its last statement.
-const sqlTerminate = `
-	SELECT CASE WHEN query LIKE '%idle_session_timeout%' THEN 'listener' ELSE application_name END
-	FROM (
-		SELECT * FROM pg_stat_activity
-		WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'
-		ORDER BY random()
-		LIMIT $1
-	) AS victims
-	WHERE pg_terminate_backend(pid)`
-
 const (
-	// Backends are terminated a few at a time, this often on average.
+	// meanTermination is how often backends are terminated on average.
 	meanTermination = 150 * time.Millisecond
-	maxTerminated   = 3
 
 	// childLife is how long the child lives on average before it is killed.
 	childLife = 7 * time.Second
 )
-
-// terminator terminates backends at random until ctx ends.
-type terminator struct {
-	url    string
-	rng    *rand.Rand
-	report reporter
-}
-
-func (t *terminator) run(ctx context.Context) {
-	for ctx.Err() == nil {
-		conn, err := pgx.Connect(ctx, t.url)
-		if err == nil {
-			err = t.terminate(ctx, conn)
-			_ = conn.Close(context.WithoutCancel(ctx))
-		}
-		if err != nil && ctx.Err() == nil && classify(err) != connectionError {
-			t.report.wrong("unexpected error of the terminator: %v", err)
-		}
-		pause(ctx, retryPause)
-	}
-}
-
-// terminate goes on until the server is gone.
-func (t *terminator) terminate(ctx context.Context, conn *pgx.Conn) error {
-	for {
-		if !pause(ctx, time.Duration(t.rng.ExpFloat64()*float64(meanTermination))) {
-			return nil
-		}
-		rows, err := conn.Query(ctx, sqlTerminate, 1+t.rng.IntN(maxTerminated))
-		if err != nil {
-			return err
-		}
-		victims, err := pgx.CollectRows(rows, pgx.RowTo[string])
-		if err != nil {
-			return err
-		}
-		for _, victim := range victims {
-			t.report.count("terminated: " + victim)
-		}
-	}
-}
 
 // recovery is how long it took after the server was killed.
 type recovery struct {
@@ -109,7 +56,7 @@ func (k *serverKiller) run(ctx, stop context.Context) error {
 		return nil
 	}
 	for {
-		if !pause(stop, jitter(k.rng, k.every)) {
+		if !wait.For(stop, jitter(k.rng, k.every)) {
 			return nil
 		}
 		r, err := k.kill(ctx)
@@ -118,7 +65,7 @@ func (k *serverKiller) run(ctx, stop context.Context) error {
 		}
 		k.recoveries = append(k.recoveries, r)
 		k.log("killed the server: its processes gone after %s, it takes connections after %s, first append acknowledged after %s",
-			round(r.gone), round(r.server), round(r.appended))
+			trial.Round(r.gone), trial.Round(r.server), trial.Round(r.appended))
 	}
 }
 
@@ -144,8 +91,8 @@ func (k *serverKiller) kill(ctx context.Context) (r recovery, err error) {
 	select {
 	case r.appended = <-appended:
 		return r, nil
-	case <-time.After(patience):
-		err = fmt.Errorf("no append was acknowledged within %s of a restart of the server", patience)
+	case <-time.After(wait.Patience):
+		err = fmt.Errorf("no append was acknowledged within %s of a restart of the server", wait.Patience)
 	case <-ctx.Done():
 		err = ctx.Err()
 	}
@@ -157,5 +104,3 @@ func (k *serverKiller) kill(ctx context.Context) (r recovery, err error) {
 func jitter(rng *rand.Rand, d time.Duration) time.Duration {
 	return time.Duration(float64(d) * (0.85 + 0.3*rng.Float64()))
 }
-
-func round(d time.Duration) time.Duration { return d.Round(10 * time.Millisecond) }

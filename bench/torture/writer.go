@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"github.com/pasttense/pasttense/bench/internal/wait"
 	"github.com/pasttense/pasttense/eventstore"
 )
 
@@ -40,16 +41,16 @@ func (w *writer) run(ctx context.Context) {
 	for {
 		w.lost = false
 		w.step(ctx)
-		wait := time.Duration(w.rng.ExpFloat64() * float64(meanPause))
+		rest := time.Duration(w.rng.ExpFloat64() * float64(meanPause))
 		if w.lost {
-			wait += retryPause
+			rest += wait.RetryPause
 		}
 		select {
 		case <-w.stop:
 			return
 		case <-ctx.Done():
 			return
-		case <-time.After(wait):
+		case <-time.After(rest):
 		}
 	}
 }
@@ -147,7 +148,7 @@ func (w *writer) expectation(stream streamNumber) eventstore.ExpectedVersion {
 
 // read reads a stream's last events and learns its version.
 func (w *writer) read(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, wait.Patience)
 	defer cancel()
 	stream := w.stream()
 	var last eventstore.Version

@@ -1,14 +1,17 @@
 //go:build unix
 
-package main
+package child
 
 import (
 	"os"
 	"syscall"
 )
 
-// These stop a process wherever it is, and let it go on.
-var stopSignal, continueSignal os.Signal = syscall.SIGSTOP, syscall.SIGCONT
+// Stop stops a process wherever it is.
+var Stop os.Signal = syscall.SIGSTOP
+
+// Continue lets a process go on that was stopped.
+var Continue os.Signal = syscall.SIGCONT
 
 // ownGroup keeps the interrupt of a terminal from a child process, and has the system end one that is stopped when the main
 // process was killed.
