@@ -54,7 +54,16 @@ type Checkpoints interface {
 	// Await returns the checkpoints as soon as done says so of them. Done is called with what Checkpoints returns, at
 	// first at once, and then when it may have changed: soon after a change by this very value, and otherwise at least
 	// once in every. Any number of callers cost about as much as one. Done must be quick, and is called by one goroutine
-	// at a time, not always the caller's.
+	// at a time, not always the caller's. It must not change what it is given.
+	//
+	// A move by this very value may be told by adding it to what was seen before, which costs nothing however often
+	// moves are made and however many partitions there are. Then what others have changed since is missing, until it is
+	// looked for again: of each partition done sees how it was at some time within every, not of all at the same time.
+	//
+	// What lasts long is looked for less often: when that is longer than every, once in an eighth of the time that the
+	// call has lasted, or in a quarter of a second, whichever is less. So a short wait ends as soon as every promises, a
+	// long one lasts no more than an eighth longer, and to wait for a consumer that is not there, or that nobody runs,
+	// costs four looks a second.
 	//
 	// When ctx ends, or the checkpoints cannot be read, it returns the error together with what it saw last.
 	Await(ctx context.Context, consumer ConsumerID, every time.Duration, done func([]Checkpoint) bool) (
@@ -66,10 +75,12 @@ type Checkpoints interface {
 	// replaced.
 	Pause(ctx context.Context, at Checkpoint, reason string) error
 
-	// Resume lets the paused partitions of a consumer try again. It does nothing to those that are not paused.
+	// Resume lets the paused partitions of a consumer try again. It does nothing to those that are not paused. It returns
+	// an error wrapping [ErrInvalid] when the consumer is not defined.
 	Resume(ctx context.Context, consumer ConsumerID) error
 
 	// Forget removes a consumer and everything that is kept of it, so that it begins anew when it is defined again. It
-	// returns an error wrapping [ErrOwned] while a member works on it. It does not touch the read model.
+	// returns an error wrapping [ErrOwned] while a member runs it, even one that owns no partition: a lease has not run out.
+	// It does nothing where the consumer is not defined, and does not touch the read model.
 	Forget(ctx context.Context, consumer ConsumerID) error
 }

@@ -44,7 +44,7 @@ var (
 	// ErrNotParked means that there is no parked sequence of a stream.
 	ErrNotParked = errors.New("stream is not parked")
 
-	// ErrOwned means that a consumer cannot be removed while a process works on it.
+	// ErrOwned means that a consumer cannot be removed while a process runs it.
 	ErrOwned = errors.New("consumer is at work")
 )
 

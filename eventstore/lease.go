@@ -23,7 +23,8 @@ type Roster struct {
 // is made from where the checkpoint is, and in its epoch.
 type Leases interface {
 	// Coordinate calls change, once, with the roster of a consumer, and keeps what it does to Members and to the Owner
-	// of Partitions. Nobody else changes the roster meanwhile. Each partition whose owner changes begins a new epoch.
+	// of Partitions. Nobody else changes the roster meanwhile. Each partition whose owner changes begins a new epoch. It
+	// returns an error wrapping [ErrInvalid], and does not call change, when the consumer is not defined.
 	//
 	// A partition whose move is being committed at this moment keeps its owner, as does one whose owner was stopped in
 	// the middle of a move until its transaction has been ended: whoever wants it asks again.
@@ -39,6 +40,7 @@ type Leases interface {
 
 	// Repartition gives a consumer another number of partitions, owned by nobody, in place of those it has, which must
 	// all be at one position: [ErrCheckpointMoved] where they are not, [ErrPaused] where one is paused. They do not stop
-	// any more. The first of them takes over the count of what all have handled.
+	// any more. The first of them takes over the count of what all have handled. It returns an error wrapping
+	// [ErrInvalid] when the consumer is not defined or cannot have so many.
 	Repartition(ctx context.Context, consumer ConsumerID, partitions int) error
 }

@@ -12,13 +12,13 @@ type ReadModels[Tx any] interface {
 
 	// Prepare makes the place of a defined consumer's read model and runs setUp in it, in one transaction, unless that
 	// was done before. It returns an error wrapping [ErrInvalid] when the consumer is not defined, its name cannot be that
-	// of a place, or the place is taken by something else.
+	// of a place, or the place, or that of the live version, which this one may take over, is taken by something else.
 	Prepare(ctx context.Context, consumer ConsumerID, setUp func(ctx context.Context, tx Tx) error) error
 
 	// Switch makes a version the live one, in place of the one that was, in one transaction: who reads sees the one or the
-	// other, whole. Where readers are in the way it may give up and return an error. It begins a new epoch for both, and they do not stop any more. No partition of it
-	// may be behind any of the version that was live, nor beyond where all partitions of that have owners and go on
-	// ([ErrCheckpointMoved]); none may be paused ([ErrPaused]). It does nothing
+	// other, whole. Where readers are in the way it may give up and return an error. It begins a new epoch for both, and
+	// they do not stop any more. No partition of it may be behind any of the version that was live, nor beyond where all
+	// partitions of that have owners and go on ([ErrCheckpointMoved]); none may be paused ([ErrPaused]). It does nothing
 	// where the version is live, and returns an error wrapping [ErrInvalid] when it is not defined or not prepared.
 	Switch(ctx context.Context, to ConsumerID) error
 
@@ -27,7 +27,7 @@ type ReadModels[Tx any] interface {
 	Compare(ctx context.Context, one, other ConsumerID) ([]Difference, error)
 
 	// Drop removes the read model of a version that is not live, and forgets the consumer. It returns an error wrapping
-	// [ErrOwned] while a member works on it, and one wrapping [ErrInvalid] for the live version.
+	// [ErrOwned] while a member runs it, as Forget does, and one wrapping [ErrInvalid] for the live version.
 	Drop(ctx context.Context, consumer ConsumerID) error
 }
 

@@ -111,7 +111,7 @@ func (t *Target) Resume(ctx context.Context, consumer eventstore.ConsumerID) err
 	return doing("resume", consumer, t.change(ctx, nobody, func(now time.Time) error {
 		c := t.find(consumer)
 		if c == nil {
-			return nil
+			return errUndefined
 		}
 		for _, p := range c.partitions {
 			if p.checkpoint.Paused {
@@ -132,7 +132,7 @@ func (t *Target) Forget(ctx context.Context, consumer eventstore.ConsumerID) err
 		switch {
 		case c == nil:
 			return nil
-		case c.isOwned(now):
+		case c.isRun(now):
 			return eventstore.ErrOwned
 		}
 		delete(t.consumers, c.ConsumerID)

@@ -87,9 +87,14 @@ func (c *consumer) works(member string, now time.Time) bool {
 	return found && now.Before(end)
 }
 
-// isOwned reports whether a member works on a partition.
-func (c *consumer) isOwned(now time.Time) bool {
-	return slices.ContainsFunc(c.partitions, func(p *partition) bool { return c.works(p.checkpoint.Owner, now) })
+// isRun reports whether there is a member whose lease has not run out. It need not own a partition.
+func (c *consumer) isRun(now time.Time) bool {
+	for _, end := range c.members {
+		if now.Before(end) {
+			return true
+		}
+	}
+	return false
 }
 
 // given returns the checkpoints, with the members that the partitions were given to as owners.

@@ -10,8 +10,8 @@ import (
 )
 
 // Coordinate implements [eventstore.Leases]. One Coordinate of a target runs at a time, others wait for their turn. A
-// partition that is being moved keeps its owner. What change does for a consumer that is not defined is dropped, as it is
-// when ctx ends while change runs.
+// partition that is being moved keeps its owner. What change does is dropped when ctx ends, or the consumer is forgotten,
+// while it runs.
 //
 // Change must not call Coordinate, Repartition or Forget: it would wait for itself until the context ends.
 func (t *Target) Coordinate(
@@ -21,27 +21,34 @@ func (t *Target) Coordinate(
 		return doing("coordinate", consumer, err)
 	}
 	defer t.rosters.leave()
-	roster := t.roster(consumer)
+	roster, found := t.roster(consumer)
+	if !found {
+		return doing("coordinate", consumer, errUndefined)
+	}
 	change(&roster)
 	return doing("coordinate", consumer, t.change(ctx, nobody, func(now time.Time) error {
-		if c := t.find(consumer); c != nil {
-			c.members = maps.Clone(roster.Members)
-			t.give(c, roster.Partitions, now)
+		c := t.find(consumer)
+		if c == nil {
+			return errUndefined
 		}
+		c.members = maps.Clone(roster.Members)
+		t.give(c, roster.Partitions, now)
 		return nil
 	}))
 }
 
-// roster returns a roster that the caller may change.
-func (t *Target) roster(id eventstore.ConsumerID) eventstore.Roster {
-	roster := eventstore.Roster{Now: t.time(), Members: make(map[string]time.Time)}
+// roster returns a roster that the caller may change, if there is such a consumer.
+func (t *Target) roster(id eventstore.ConsumerID) (roster eventstore.Roster, found bool) {
+	roster = eventstore.Roster{Now: t.time(), Members: make(map[string]time.Time)}
 	t.mu.RLock()
 	defer t.mu.RUnlock()
-	if c := t.find(id); c != nil {
-		maps.Copy(roster.Members, c.members)
-		roster.Partitions = c.given(roster.Now)
+	c := t.find(id)
+	if c == nil {
+		return roster, false
 	}
-	return roster
+	maps.Copy(roster.Members, c.members)
+	roster.Partitions = c.given(roster.Now)
+	return roster, true
 }
 
 // give makes partitions those of the owners that a roster has for them. The caller holds mu.
@@ -116,8 +123,7 @@ func stop(partitions []*partition, at eventstore.Position, now time.Time, limit 
 	}
 }
 
-// Repartition implements [eventstore.Leases]. It waits for a move of the consumer that is under way. A consumer that is
-// not defined is at no position.
+// Repartition implements [eventstore.Leases]. It waits for a move of the consumer that is under way.
 func (t *Target) Repartition(ctx context.Context, consumer eventstore.ConsumerID, partitions int) error {
 	if err := eventstore.ValidatePartitions(partitions); err != nil {
 		return doing("repartition", consumer, err)
@@ -125,7 +131,7 @@ func (t *Target) Repartition(ctx context.Context, consumer eventstore.ConsumerID
 	return doing("repartition", consumer, t.reshape(ctx, consumer, func(now time.Time) error {
 		c := t.find(consumer)
 		if c == nil {
-			return fmt.Errorf("%w: it is not defined", eventstore.ErrCheckpointMoved)
+			return errUndefined
 		}
 		at, epoch, err := c.meetingPoint()
 		if err != nil {

@@ -14,22 +14,63 @@ import (
 type sequences map[eventstore.StreamID]eventstore.Parked
 
 // Parked implements [eventstore.Parking].
-func (t *Target) Parked(ctx context.Context, consumer eventstore.ConsumerID) ([]eventstore.Parked, error) {
-	if err := ctx.Err(); err != nil {
+func (t *Target) Parked(
+	ctx context.Context, consumer eventstore.ConsumerID, query eventstore.ParkedQuery,
+) ([]eventstore.Parked, error) {
+	if err := cmp.Or(ctx.Err(), query.Validate()); err != nil {
 		return nil, doing("list what is parked by", consumer, err)
 	}
+	parked := t.selectParked(consumer, query)
+	slices.SortFunc(parked, func(one, other eventstore.Parked) int {
+		if query.LatestFirst {
+			return cmp.Or(other.ParkedAt.Compare(one.ParkedAt), cmp.Compare(other.Position, one.Position))
+		}
+		return cmp.Compare(one.Position, other.Position)
+	})
+	if query.Limit > 0 && query.Limit < len(parked) {
+		parked = slices.Clone(parked[:query.Limit]) // lets go of the rest
+	}
+	if query.WithoutReason {
+		for i := range parked {
+			parked[i].Reason = ""
+		}
+	}
+	return parked, nil
+}
+
+// selectParked returns those that a query wants, in no order, without its limit.
+func (t *Target) selectParked(id eventstore.ConsumerID, query eventstore.ParkedQuery) (parked []eventstore.Parked) {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
-	c := t.find(consumer)
+	c := t.find(id)
 	if c == nil {
-		return nil, nil
+		return nil
 	}
-	parked := make([]eventstore.Parked, 0, len(c.parked))
-	for _, sequence := range c.parked {
-		parked = append(parked, sequence)
+	add := func(sequence eventstore.Parked) {
+		if sequence.Position > query.After && (sequence.Retry || !query.Retry) {
+			parked = append(parked, sequence)
+		}
 	}
-	slices.SortFunc(parked, func(one, other eventstore.Parked) int { return cmp.Compare(one.Position, other.Position) })
-	return parked, nil
+	if len(query.Streams) == 0 {
+		for _, sequence := range c.parked {
+			add(sequence)
+		}
+		return parked
+	}
+	for stream := range setOf(query.Streams) {
+		if sequence, found := c.parked[stream]; found {
+			add(sequence)
+		}
+	}
+	return parked
+}
+
+func setOf(streams []eventstore.StreamID) map[eventstore.StreamID]struct{} {
+	set := make(map[eventstore.StreamID]struct{}, len(streams))
+	for _, stream := range streams {
+		set[stream] = struct{}{}
+	}
+	return set
 }
 
 // Retry implements [eventstore.Parking]. It waits for a move of the stream's partition that is under way.
@@ -65,7 +106,7 @@ func (t *Target) changeParked(
 	return t.change(ctx, concerned, func(now time.Time) error {
 		c := t.find(id)
 		if c == nil {
-			return eventstore.ErrNotParked
+			return errUndefined
 		}
 		if _, found := c.parked[stream]; !found {
 			return eventstore.ErrNotParked

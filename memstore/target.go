@@ -122,6 +122,9 @@ func (t *Target) changes() <-chan struct{} {
 // time returns the time as eventstore tells it: UTC, to the microsecond.
 func (t *Target) time() time.Time { return t.now().UTC().Truncate(time.Microsecond) }
 
+// errUndefined is for what cannot be done with a consumer that is not there.
+var errUndefined = fmt.Errorf("%w: it is not defined", eventstore.ErrInvalid)
+
 // doing adds to an error what was attempted on which consumer.
 func doing(what string, consumer eventstore.ConsumerID, err error) error {
 	if err == nil {

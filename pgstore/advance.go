@@ -30,12 +30,14 @@ const (
 	sqlMoveCheckpoint = `
 		UPDATE {schema}.checkpoints
 		SET position = $4, handled = handled + $5, epoch = epoch + $6, updated_at = clock_timestamp()
-		WHERE consumer = $1 AND version = $2 AND partition = $3`
+		WHERE consumer = $1 AND version = $2 AND partition = $3
+		RETURNING updated_at`
 
 	// sqlMoveFrom makes a move by itself. It is followed by sqlState, which tells why when it has changed nothing.
 	sqlMoveFrom = `
 		UPDATE {schema}.checkpoints SET position = $4, handled = handled + $5, updated_at = clock_timestamp()
-		WHERE consumer = $1 AND version = $2 AND partition = $3 AND position = $6 AND epoch = $7 AND NOT paused`
+		WHERE consumer = $1 AND version = $2 AND partition = $3 AND position = $6 AND epoch = $7 AND NOT paused
+		RETURNING updated_at`
 
 	// sqlUnhurried lets a commit be acknowledged before it is on disk.
 	sqlUnhurried = `SELECT set_config('synchronous_commit', 'off', true)`
@@ -84,6 +86,7 @@ func (t *Target) advance(
 	id := move.Consumer
 	var at state
 	var schema *string
+	made := newMadeMove(move)
 	err := t.transact(ctx, t.idleTimeoutOf(move), func(batch *pgx.Batch) {
 		batch.Queue(t.sql.lockCheckpoint, id.Name, id.Version, move.Partition).
 			QueryRow(func(row pgx.Row) error { return at.scanBefore(row, &schema) })
@@ -99,18 +102,19 @@ func (t *Target) advance(
 				return err
 			}
 		}
-		newEpochs := 0
-		if len(move.Park)+len(move.Unpark) > 0 {
-			newEpochs = 1
-		}
 		batch := &pgx.Batch{}
-		batch.Queue(t.sql.moveCheckpoint, id.Name, id.Version, move.Partition, move.To, move.Events, newEpochs)
+		batch.Queue(t.sql.moveCheckpoint,
+			id.Name, id.Version, move.Partition, move.To, move.Events, made.epoch-move.Epoch).QueryRow(scanMade(&made.at))
 		t.queueParking(batch, move)
 		queue(batch)
 		return tx.SendBatch(ctx, batch).Close()
 	})
-	t.lookout.nudge(id)
-	return err
+	if err != nil {
+		t.lookout.nudge(id) // it may have been made
+		return err
+	}
+	t.lookout.moved(made)
+	return nil
 }
 
 // readModelKey is where a connection notes which search_path its prepared statements were made for.
@@ -141,17 +145,21 @@ func (t *Target) idleTimeoutOf(move eventstore.Move) time.Duration {
 // look at these events.
 func (t *Target) moveOnly(ctx context.Context, move eventstore.Move) error {
 	id := move.Consumer
-	var moved int64
+	made := newMadeMove(move)
 	var now state
 	err := t.execute(ctx, func(batch *pgx.Batch) {
 		batch.Queue(sqlUnhurried)
 		batch.Queue(t.sql.moveFrom, id.Name, id.Version, move.Partition, move.To, move.Events, move.From, move.Epoch).
-			Exec(countRows(&moved))
+			QueryRow(scanMade(&made.at))
 		batch.Queue(t.sql.state, id.Name, id.Version, move.Partition).QueryRow(now.scan)
 	})
-	t.lookout.nudge(id)
+	if err == nil && !made.at.IsZero() {
+		t.lookout.moved(made)
+		return nil
+	}
+	t.lookout.nudge(id) // it may have been made, or others have made another
 	switch {
-	case err != nil || moved > 0:
+	case err != nil:
 		return err
 	case now.found && now.paused:
 		return now.refuse(move)

@@ -2,7 +2,6 @@ package pgstore
 
 import (
 	"context"
-	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -10,52 +9,33 @@ import (
 	"github.com/pasttense/pasttense/eventstore"
 )
 
-// minLookInterval is the least time between the beginnings of two looks.
+// minLookInterval is the least time between the beginnings of two rounds.
 const minLookInterval = 2 * time.Millisecond
 
 // lookout lets any number of callers wait for checkpoints at the cost of about one. It has no goroutine of its own: one
 // of those who wait leads. It looks for all of them and tells each what it waits for, and when it goes it hands the lead
 // to another.
+//
+// What this process moves needs no look: it is told from the move itself. A look is for what others do, and for all that
+// is not a move.
 type lookout struct {
 	look func(ctx context.Context, consumers []eventstore.ConsumerID) (checkpointsOf, error)
-	// stirred has a token when the next look should not wait: something has changed, or somebody new waits.
+	// stirred has a token when the next round should not wait.
 	stirred chan struct{}
 
-	mu       sync.Mutex
-	waiting  map[*waiter]struct{}
-	names    map[string]int // how many wait for consumers of a name
-	leader   *waiter        // nil while nobody waits
-	lookedAt time.Time      // when the last look began
+	mu      sync.Mutex
+	awaited map[string][]*awaited // by the consumers' name
+	leader  *waiter               // nil while nobody waits
+	begun   time.Time             // when the last round began
 }
 
 // checkpointsOf are checkpoints by the consumers that they were asked for.
 type checkpointsOf = map[eventstore.ConsumerID][]eventstore.Checkpoint
 
-// waiter is a call of await.
-type waiter struct {
-	consumer eventstore.ConsumerID
-	every    time.Duration
-	done     func([]eventstore.Checkpoint) bool
-
-	lead chan struct{} // has a token when it is to lead
-	told chan error    // gets what its wait ends with, when that is not the context
-
-	due time.Time // when it wants the next look; guarded by lookout.mu
-
-	mu    sync.Mutex // held while done is called
-	ended bool       // nothing is to be told any more
-	seen  []eventstore.Checkpoint
-}
-
 func newLookout(
 	look func(ctx context.Context, consumers []eventstore.ConsumerID) (checkpointsOf, error),
 ) *lookout {
-	return &lookout{
-		look:    look,
-		stirred: make(chan struct{}, 1),
-		waiting: make(map[*waiter]struct{}),
-		names:   make(map[string]int),
-	}
+	return &lookout{look: look, stirred: make(chan struct{}, 1), awaited: make(map[string][]*awaited)}
 }
 
 // await returns the checkpoints of a consumer as soon as done says so, and what was seen last when that fails.
@@ -65,15 +45,9 @@ func (l *lookout) await(
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	w := &waiter{
-		consumer: consumer,
-		every:    max(every, minLookInterval),
-		done:     done,
-		lead:     make(chan struct{}, 1),
-		told:     make(chan error, 1),
-	}
-	l.join(w)
-	defer l.leave(w)
+	w := newWaiter(every, done)
+	a := l.join(consumer, w)
+	defer l.leave(a, w)
 	var err error
 	select {
 	case err = <-w.told:
@@ -85,37 +59,27 @@ func (l *lookout) await(
 	return w.end(), err
 }
 
-// end makes sure that done is not called any more, and returns what was seen last, as the caller's own.
-func (w *waiter) end() []eventstore.Checkpoint {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.ended = true
-	return slices.Clone(w.seen)
-}
-
-// tell ends the wait when done says so or the look has failed.
-func (w *waiter) tell(seen []eventstore.Checkpoint, failed error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.ended {
-		return
-	}
-	if failed == nil {
-		w.seen = seen
-		if !w.done(seen) {
-			return
-		}
-	}
-	w.ended = true
-	w.told <- failed
-}
-
-// nudge lets those who wait for the consumers look soon.
+// nudge has the consumers looked at soon for those who wait for them, and for other versions of theirs.
 func (l *lookout) nudge(consumers ...eventstore.ConsumerID) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if slices.ContainsFunc(consumers, func(id eventstore.ConsumerID) bool { return l.names[id.Name] > 0 }) {
-		l.stir()
+	for _, consumer := range consumers {
+		for _, a := range l.awaited[consumer.Name] {
+			a.due = time.Time{}
+			l.stir()
+		}
+	}
+}
+
+// moved tells those who wait for a consumer of a move that is committed.
+func (l *lookout) moved(m madeMove) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, a := range l.awaited[m.Consumer.Name] {
+		if a.isConcernedBy(m) {
+			a.moves = append(a.moves, m)
+			l.stir()
+		}
 	}
 }
 
@@ -126,15 +90,24 @@ func (l *lookout) stir() {
 	}
 }
 
-func (l *lookout) join(w *waiter) {
+func (l *lookout) join(consumer eventstore.ConsumerID, w *waiter) *awaited {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.waiting[w] = struct{}{}
-	l.names[w.consumer.Name]++
+	same := l.awaited[consumer.Name]
+	i := slices.IndexFunc(same, func(a *awaited) bool { return a.consumer == consumer })
+	if i < 0 {
+		i = len(same)
+		same = append(same, &awaited{consumer: consumer, waiting: make(map[*waiter]struct{})})
+		l.awaited[consumer.Name] = same
+	}
+	a := same[i]
+	a.waiting[w] = struct{}{}
+	a.due = time.Time{}
 	l.stir()
 	if l.leader == nil {
 		l.promote(w)
 	}
+	return a
 }
 
 func (l *lookout) promote(w *waiter) {
@@ -142,86 +115,34 @@ func (l *lookout) promote(w *waiter) {
 	w.lead <- struct{}{}
 }
 
-func (l *lookout) leave(w *waiter) {
+func (l *lookout) leave(a *awaited, w *waiter) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	delete(l.waiting, w)
-	l.names[w.consumer.Name]--
-	if l.names[w.consumer.Name] == 0 {
-		delete(l.names, w.consumer.Name)
+	delete(a.waiting, w)
+	if len(a.waiting) == 0 {
+		l.remove(a)
 	}
-	if l.leader != w {
-		return
-	}
-	l.leader = nil
-	for next := range l.waiting {
-		l.promote(next)
-		break
+	if l.leader == w {
+		l.leader = nil
+		l.promoteAny()
 	}
 }
 
-// leadUntilTold looks for all who wait until it was told something itself.
-func (l *lookout) leadUntilTold(ctx context.Context, leader *waiter) error {
-	for {
-		select { // the look of the one who led before may have told it
-		case err := <-leader.told:
-			return err
-		default:
-		}
-		if err := l.rest(ctx, leader); err != nil {
-			l.stir() // it may have taken the token
-			return err
-		}
-		waiting, consumers := l.begin()
-		seen, err := l.look(ctx, consumers)
-		if ctx.Err() != nil {
-			l.stir() // the others have not been told what they joined for
-			return ctx.Err()
-		}
-		for _, w := range waiting {
-			w.tell(seen[w.consumer], err)
-		}
+func (l *lookout) remove(a *awaited) {
+	name := a.consumer.Name
+	left := slices.DeleteFunc(l.awaited[name], func(other *awaited) bool { return other == a })
+	if len(left) == 0 {
+		delete(l.awaited, name)
+	} else {
+		l.awaited[name] = left
 	}
 }
 
-// rest waits until the next look is due.
-func (l *lookout) rest(ctx context.Context, leader *waiter) error {
-	l.mu.Lock()
-	due := leader.due
-	for w := range l.waiting {
-		if w.due.Before(due) {
-			due = w.due
+func (l *lookout) promoteAny() {
+	for _, same := range l.awaited {
+		for w := range same[0].waiting {
+			l.promote(w)
+			return
 		}
 	}
-	earliest := l.lookedAt.Add(minLookInterval)
-	l.mu.Unlock()
-	timer := time.NewTimer(time.Until(due))
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-l.stirred:
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-	if wait := time.Until(earliest); wait > 0 {
-		return sleep(ctx, wait)
-	}
-	return nil
-}
-
-// begin begins a look, and returns for whom. What comes later stirs the next one.
-func (l *lookout) begin() ([]*waiter, []eventstore.ConsumerID) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	select {
-	case <-l.stirred:
-	default:
-	}
-	l.lookedAt = time.Now()
-	consumers := make(map[eventstore.ConsumerID]struct{})
-	for w := range l.waiting {
-		w.due = l.lookedAt.Add(w.every)
-		consumers[w.consumer] = struct{}{}
-	}
-	return slices.Collect(maps.Keys(l.waiting)), slices.Collect(maps.Keys(consumers))
 }

@@ -25,6 +25,7 @@ type sights struct {
 	takes    time.Duration // how long a look takes
 	mu       sync.Mutex
 	fail     error
+	of       map[eventstore.ConsumerID]int // looks by consumer
 }
 
 func (s *sights) look(ctx context.Context, consumers []eventstore.ConsumerID) (checkpointsOf, error) {
@@ -42,9 +43,19 @@ func (s *sights) look(ctx context.Context, consumers []eventstore.ConsumerID) (c
 	}
 	seen := make(checkpointsOf)
 	for _, consumer := range consumers {
+		if s.of == nil {
+			s.of = make(map[eventstore.ConsumerID]int)
+		}
+		s.of[consumer]++
 		seen[consumer] = []eventstore.Checkpoint{{Consumer: consumer, Position: position}}
 	}
 	return seen, nil
+}
+
+func (s *sights) looksFor(consumer eventstore.ConsumerID) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.of[consumer]
 }
 
 func (s *sights) setFail(err error) {
@@ -83,8 +94,7 @@ func TestALookServesAllWhoWait(t *testing.T) {
 		l.nudge(watched, eventstore.ConsumerID{Name: "3", Version: 1})
 		waiting.Wait()
 		assert.Less(t, time.Since(begun), 20*time.Millisecond)
-		assert.Empty(t, l.waiting)
-		assert.Empty(t, l.names)
+		assert.Empty(t, l.awaited)
 		assert.Nil(t, l.leader)
 	})
 }
@@ -244,7 +254,7 @@ func TestDoneIsCalledByOneAtATime(t *testing.T) {
 		})
 	}
 	running.Wait()
-	assert.Empty(t, l.waiting)
+	assert.Empty(t, l.awaited)
 	assert.Nil(t, l.leader)
 }
 

@@ -133,8 +133,9 @@ func (t *Target) Checkpoints(ctx context.Context, consumer eventstore.ConsumerID
 }
 
 // Await implements [eventstore.Checkpoints]. All calls of a target share one query at a time, on one connection of the
-// pool. Changes by other targets, in other processes, are seen at the next look: once in every, and not more often than
-// each 2 milliseconds.
+// pool, for the consumers whose turn it is. Moves by this target are seen without a query. Changes by other targets, in
+// other processes, are seen at the next look: once in every, but not more often than each 2 milliseconds, and less and
+// less often the longer a call waits, as far as the interface allows.
 func (t *Target) Await(
 	ctx context.Context, consumer eventstore.ConsumerID, every time.Duration, done func([]eventstore.Checkpoint) bool,
 ) ([]eventstore.Checkpoint, error) {
@@ -210,7 +211,17 @@ func (t *Target) Pause(ctx context.Context, at eventstore.Checkpoint, reason str
 
 // Resume implements [eventstore.Checkpoints].
 func (t *Target) Resume(ctx context.Context, consumer eventstore.ConsumerID) error {
-	err := t.execute(ctx, func(batch *pgx.Batch) { batch.Queue(t.sql.resume, consumer.Name, consumer.Version) })
+	if err := validateChoice(consumer); err != nil {
+		return describe("resume", consumer, err)
+	}
+	var chosen chosenConsumer
+	err := t.execute(ctx, func(batch *pgx.Batch) {
+		batch.Queue(t.sql.keepConsumer, consumer.Name, consumer.Version).QueryRow(chosen.scan)
+		batch.Queue(t.sql.resume, consumer.Name, consumer.Version)
+	})
 	t.lookout.nudge(consumer)
+	if err == nil && !chosen.found {
+		err = errUndefined
+	}
 	return describe("resume", consumer, err)
 }

@@ -68,6 +68,14 @@ func (c consumersOf) give(id eventstore.ConsumerID, member string, lease time.Du
 	}))
 }
 
+// leave ends the lease of a member.
+func (c consumersOf) leave(id eventstore.ConsumerID, member string) {
+	c.t.Helper()
+	require.NoError(c.t, c.target.Coordinate(c.t.Context(), id, func(roster *eventstore.Roster) {
+		delete(roster.Members, member)
+	}))
+}
+
 // halfway begins a move of a partition and returns when its work stands still, until finish is called, which returns
 // what Advance has.
 func (c consumersOf) halfway(move eventstore.Move) (finish func() error) {
@@ -128,6 +136,7 @@ func useConsumer(t *testing.T, target *pgstore.Target) {
 	skipped, err := target.Skipped(t.Context(), sales, 10)
 	require.NoError(t, err)
 	require.Len(t, skipped, 1)
+	c.leave(sales, "one")
 	require.NoError(t, target.Forget(t.Context(), sales))
 	assert.Empty(t, c.checkpoints(sales))
 }

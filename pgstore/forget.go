@@ -10,12 +10,11 @@ import (
 )
 
 const (
-	// sqlIsOwned tells whether a partition belongs to a member whose lease has not run out.
-	sqlIsOwned = `
+	// sqlIsRun tells whether there is a member whose lease has not run out. Those that own no partition count: they are
+	// about to take over from others.
+	sqlIsRun = `
 		SELECT EXISTS (
-			SELECT FROM {schema}.checkpoints AS c
-			JOIN {schema}.members AS m ON m.consumer = c.consumer AND m.version = c.version AND m.member = c.owner
-			WHERE c.consumer = $1 AND c.version = $2 AND m.expires_at > clock_timestamp()
+			SELECT FROM {schema}.members WHERE consumer = $1 AND version = $2 AND expires_at > clock_timestamp()
 		)`
 
 	sqlHasOthers = `
@@ -55,13 +54,13 @@ func (t *Target) Forget(ctx context.Context, consumer eventstore.ConsumerID) err
 }
 
 // forgetIn removes all that is kept of a consumer that the transaction has seized. It waits for a move that is under way.
-// It returns [eventstore.ErrOwned] when a member works on the consumer.
+// It returns [eventstore.ErrOwned] when a member runs the consumer.
 func (t *Target) forgetIn(ctx context.Context, tx pgx.Tx, chosen chosenConsumer) error {
-	var isOwned bool
-	if err := tx.QueryRow(ctx, t.sql.isOwned, chosen.Name, chosen.Version).Scan(&isOwned); err != nil {
+	var isRun bool
+	if err := tx.QueryRow(ctx, t.sql.isRun, chosen.Name, chosen.Version).Scan(&isRun); err != nil {
 		return err
 	}
-	if isOwned {
+	if isRun {
 		return eventstore.ErrOwned
 	}
 	batch := &pgx.Batch{}

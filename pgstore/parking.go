@@ -2,6 +2,7 @@ package pgstore
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
@@ -10,11 +11,18 @@ import (
 )
 
 const (
+	// sqlParked is followed by more conditions and an order, which ends it. What is not asked for is not read from where
+	// Postgres keeps long texts.
 	sqlParked = `
-		SELECT category, stream_key, stream_version, position, type, reason, attempts, retry, parked_at
+		SELECT category, stream_key, stream_version, position, type, CASE WHEN $3 THEN '' ELSE reason END, attempts, retry,
+			parked_at
 		FROM {schema}.parked
-		WHERE consumer = $1 AND version =` + chosenVersion + `
-		ORDER BY position`
+		WHERE consumer = $1 AND version =` + chosenVersion + ` AND position > $4`
+
+	sqlParkedToRetry    = ` AND retry`
+	sqlParkedStreams    = ` AND (category, stream_key) IN (SELECT * FROM unnest($6::text[], $7::text[]))`
+	sqlParkedByPosition = ` ORDER BY position LIMIT nullif($5, 0)`
+	sqlParkedLatest     = ` ORDER BY parked_at DESC, position DESC LIMIT nullif($5, 0)`
 
 	sqlSkipped = `
 		SELECT category, stream_key, stream_version, position, type, reason, skipped_at
@@ -55,11 +63,14 @@ const (
 )
 
 // Parked implements [eventstore.Parking].
-func (t *Target) Parked(ctx context.Context, consumer eventstore.ConsumerID) (parked []eventstore.Parked, err error) {
-	if err := validateChoice(consumer); err != nil {
+func (t *Target) Parked(
+	ctx context.Context, consumer eventstore.ConsumerID, query eventstore.ParkedQuery,
+) (parked []eventstore.Parked, err error) {
+	if err := errors.Join(validateChoice(consumer), query.Validate()); err != nil {
 		return nil, describe("list what is parked by", consumer, err)
 	}
-	rows, _ := t.pool.Query(ctx, t.sql.parked, consumer.Name, consumer.Version)
+	statement, arguments := t.parkedStatement(consumer, query)
+	rows, _ := t.pool.Query(ctx, statement, arguments...)
 	parked, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (p eventstore.Parked, err error) {
 		err = row.Scan(&p.Stream.Category, &p.Stream.Key, &p.Version, &p.Position, &p.Type, &p.Reason, &p.Attempts, &p.Retry,
 			&p.ParkedAt)
@@ -67,6 +78,36 @@ func (t *Target) Parked(ctx context.Context, consumer eventstore.ConsumerID) (pa
 		return p, err
 	})
 	return parked, describe("list what is parked by", consumer, err)
+}
+
+func (t *Target) parkedStatement(
+	consumer eventstore.ConsumerID, query eventstore.ParkedQuery,
+) (statement string, arguments []any) {
+	statement = t.sql.parked
+	arguments = []any{consumer.Name, consumer.Version, query.WithoutReason, query.After, query.Limit}
+	if query.Retry {
+		statement += sqlParkedToRetry
+	}
+	if len(query.Streams) > 0 {
+		statement += sqlParkedStreams
+		categories, keys := columnsOfStreams(query.Streams)
+		arguments = append(arguments, categories, keys)
+	}
+	if query.LatestFirst {
+		return statement + sqlParkedLatest, arguments
+	}
+	return statement + sqlParkedByPosition, arguments
+}
+
+// columnsOfStreams returns the names of streams, but of those that no stream can have.
+func columnsOfStreams(streams []eventstore.StreamID) (categories, keys []string) {
+	categories, keys = make([]string, 0, len(streams)), make([]string, 0, len(streams))
+	for _, stream := range streams {
+		if stream.Validate() == nil {
+			categories, keys = append(categories, stream.Category), append(keys, stream.Key)
+		}
+	}
+	return categories, keys
 }
 
 // Skipped implements [eventstore.Parking].
@@ -120,7 +161,7 @@ func (t *Target) changeParked(
 			QueryRow(func(row pgx.Row) error { return row.Scan(&partitions) })
 	}, func(tx pgx.Tx) error {
 		if !chosen.found {
-			return eventstore.ErrNotParked
+			return errUndefined
 		}
 		var changed int64
 		batch := &pgx.Batch{}

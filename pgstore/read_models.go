@@ -39,6 +39,11 @@ const (
 	sqlHasBegun = `
 		SELECT EXISTS (SELECT FROM {schema}.checkpoints WHERE consumer = $1 AND version = $2 AND position > 0)`
 
+	// sqlForeignLive tells whether there is a schema of the consumer's name that is not its live version's.
+	sqlForeignLive = `
+		SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = $1)
+			AND NOT EXISTS (SELECT FROM {schema}.consumers WHERE consumer = $1 AND live AND read_model IS NOT NULL)`
+
 	sqlSchemaExists = `SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = $1)`
 
 	// sqlEnterSchema does for the whole transaction what sqlLockCheckpoint does for work.
@@ -50,7 +55,7 @@ const (
 type readModelStatements struct {
 	schema                                   string // of the store
 	own, all, set, hasBegun, live, beginLive string
-	standing, isWorkedOn                     string
+	standing, isWorkedOn, foreignLive        string
 }
 
 func newReadModelStatements(schema string) readModelStatements {
@@ -64,6 +69,8 @@ func newReadModelStatements(schema string) readModelStatements {
 		beginLive:  fillSchema(sqlBeginLive, schema),
 		standing:   fillSchema(sqlStanding, schema),
 		isWorkedOn: fillSchema(sqlIsWorkedOn, schema),
+
+		foreignLive: fillSchema(sqlForeignLive, schema),
 	}
 }
 
@@ -96,7 +103,8 @@ func collectReadModels(into *[]readModel) func(pgx.Rows) error {
 // The name of the consumer must be a plain identifier, which begins with a lower-case letter or an underscore and goes on
 // with these or digits, of at most 50 bytes; it must not begin with pg_, nor be public or the schema of the store. An
 // error that wraps [eventstore.ErrInvalid] says so, as it does when the consumer is not defined or has handled events
-// without a read model of its own, or when there is a schema of the same name that Prepare has not made.
+// without a read model of its own, or when there is a schema of the same name, or of that of the live version, that
+// Prepare has not made.
 //
 // The role needs the right to create schemas in the database, and is the owner of those it makes. Of several calls at
 // the same time one runs setUp, the others wait for it. Prepare does not see what setUp has become since it ran.
@@ -153,6 +161,13 @@ func (t *Target) makeSchema(ctx context.Context, tx pgx.Tx, id eventstore.Consum
 		return fmt.Errorf("%w: it has handled events already, which are not in a read model of its own: "+
 			"give it another version, or forget it", eventstore.ErrInvalid)
 	}
+	var taken bool
+	if err := tx.QueryRow(ctx, t.sql.readModels.foreignLive, id.Name).Scan(&taken); err != nil {
+		return err
+	}
+	if taken { // said now, and not when the version is filled and cannot become the live one
+		return errTaken(id.Name)
+	}
 	var made []readModel
 	batch := &pgx.Batch{}
 	batch.Queue(t.sql.readModels.set, id.Name, id.Version, id.Name)
@@ -174,6 +189,10 @@ func describeTaken(schema string, err error) error {
 	if !errors.As(err, &pgErr) || pgErr.Code != codeDuplicateSchema {
 		return err
 	}
+	return fmt.Errorf("%w (%w)", errTaken(schema), err)
+}
+
+func errTaken(schema string) error {
 	return fmt.Errorf("%w: there is a schema %q, which was made for something else: rename or drop that schema, "+
-		"or give the consumer another name (%w)", eventstore.ErrInvalid, schema, err)
+		"or give the consumer another name", eventstore.ErrInvalid, schema)
 }

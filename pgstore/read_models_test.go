@@ -145,6 +145,7 @@ func TestPrepareRefuses(t *testing.T) {
 		{Name: pgstore.DefaultSchema, Version: 1},
 		{Name: "information_schema", Version: 1},
 		{Name: "taken", Version: 1},
+		{Name: "taken", Version: 2}, // which could be filled, but never become live
 		{Name: "beside", Version: 2},
 	} {
 		for version := range id.Version {

@@ -148,7 +148,7 @@ func TestReaderOnlyReads(t *testing.T) {
 	target := pgstore.NewTarget(newPool(t, readerURL), nil)
 	require.Len(t, consumers(t, target).checkpoints(sales), 2)
 	require.Len(t, status(t, newPool(t, readerURL)), 2)
-	_, err = target.Parked(t.Context(), sales)
+	_, err = target.Parked(t.Context(), sales, eventstore.ParkedQuery{})
 	require.NoError(t, err)
 	requireDenied(t, target.Resume(t.Context(), sales), "resume")
 	requireDenied(t, target.Coordinate(t.Context(), sales, func(*eventstore.Roster) {}), "coordinate")

@@ -72,7 +72,7 @@ type targetStatements struct {
 	keepConsumers, lockPartitions, stop                                 string
 	handled, removePartitions, makePartitions                           string
 	parked, skipped, park, unpark, retry, skip, partitions, renew       string
-	hasOthers, isOwned, forgetTasks                                     string
+	hasOthers, isRun, forgetTasks                                       string
 	forget                                                              []string // of the consumer's tables
 	plan, claim, postpone, done, notDone, tasks                         string
 	readModels                                                          readModelStatements
@@ -114,7 +114,7 @@ func newTargetStatements(schema string) targetStatements {
 		partitions:         fill(sqlPartitions),
 		renew:              fill(sqlRenew),
 		hasOthers:          fill(sqlHasOthers),
-		isOwned:            fill(sqlIsOwned),
+		isRun:              fill(sqlIsRun),
 		forget: []string{
 			fill(sqlRemovePartitions), fill(sqlForgetMembers), fill(sqlForgetParked), fill(sqlForgetSkipped),
 			fill(sqlForgetConsumer),

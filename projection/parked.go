@@ -14,8 +14,11 @@ import (
 // that failed, and why. The events are in the store; this reads them, up to the limit of what is parked:
 //
 //	store.ReadStream(ctx, parked.Stream, eventstore.ReadOptions{From: parked.Version})
+//
+// Where there may be a great many, ask the target for those that are wanted, or for one page after another: see
+// [eventstore.ParkedQuery].
 func (p *Projection[Tx]) Parked(ctx context.Context) ([]eventstore.Parked, error) {
-	parked, err := p.target.Parked(ctx, p.ID())
+	parked, err := p.target.Parked(ctx, p.ID(), eventstore.ParkedQuery{})
 	if err != nil {
 		return nil, fmt.Errorf("list what projection %q has parked: %w", p.ID(), err)
 	}
@@ -89,20 +92,19 @@ func (p *Projection[Tx]) find(
 func findParked(
 	ctx context.Context, parking eventstore.Parking, id eventstore.ConsumerID, stream eventstore.StreamID,
 ) (eventstore.Parked, error) {
-	sequences, err := parking.Parked(ctx, id)
-	if err != nil {
+	sequences, err := parking.Parked(ctx, id, eventstore.ParkedQuery{Streams: []eventstore.StreamID{stream}})
+	switch {
+	case err != nil:
 		return eventstore.Parked{}, err
+	case len(sequences) == 0:
+		return eventstore.Parked{}, eventstore.ErrNotParked
 	}
-	for _, sequence := range sequences {
-		if sequence.Stream == stream {
-			return sequence, nil
-		}
-	}
-	return eventstore.Parked{}, eventstore.ErrNotParked
+	return sequences[0], nil
 }
 
 // Discard gives up the parked events of a stream: they are never applied. What comes to the stream later is applied
-// again. It returns an error wrapping [eventstore.ErrNotParked] when the stream is not parked.
+// again. It returns an error wrapping [eventstore.ErrNotParked] when the stream is not parked, and one wrapping
+// [eventstore.ErrInvalid] when the projection has never run.
 func (p *Projection[Tx]) Discard(ctx context.Context, stream eventstore.StreamID) error {
 	if err := p.target.Discard(ctx, p.ID(), stream); err != nil {
 		return fmt.Errorf("discard parked stream %q of projection %q: %w", stream, p.ID(), err)
@@ -110,7 +112,8 @@ func (p *Projection[Tx]) Discard(ctx context.Context, stream eventstore.StreamID
 	return nil
 }
 
-// Resume lets the projection try again where it is paused.
+// Resume lets the projection try again where it is paused. It returns an error wrapping [eventstore.ErrInvalid] when the
+// projection has never run.
 func (p *Projection[Tx]) Resume(ctx context.Context) error {
 	if err := p.target.Resume(ctx, p.ID()); err != nil {
 		return fmt.Errorf("resume projection %q: %w", p.ID(), err)

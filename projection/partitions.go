@@ -97,13 +97,14 @@ func awaitAt(ctx context.Context, target keeper, id eventstore.ConsumerID, posit
 // findLate returns the last of the partitions that have not come to a position, but one that is paused where there is
 // one.
 func findLate(all []eventstore.Checkpoint, position eventstore.Position) (late *eventstore.Checkpoint) {
-	for _, at := range all {
+	for i := range all {
+		at := &all[i]
 		switch {
 		case at.Position >= position:
 		case at.Paused:
-			return &at
+			return at
 		case late == nil || at.Position < late.Position:
-			late = &at
+			late = at
 		}
 	}
 	return late

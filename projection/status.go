@@ -24,7 +24,7 @@ type Status struct {
 	EventsBehind int
 	// Behind is the age of the first of them, 0 where there is none.
 	Behind time.Duration
-	// Parked are the sequences that were set aside.
+	// Parked are the sequences that were set aside last, the latest first, but no more than [MostParked].
 	Parked []eventstore.Parked
 	// LastError is why a partition is paused, or else why an event was parked or skipped last; empty where none was.
 	LastError string
@@ -32,6 +32,10 @@ type Status struct {
 
 // MostEventsBehind is as far as [Status] counts, lest looking at a projection be slow because it is behind.
 const MostEventsBehind = 10_000
+
+// MostParked is how many parked sequences a [Status] has, lest looking at a projection be slow because it has parked
+// many. [Projection.Parked] returns all.
+const MostParked = 100
 
 // State sums up a [Status].
 type State string
@@ -108,7 +112,8 @@ func (p *Projection[Tx]) status(ctx context.Context) (status Status, err error) 
 	if status.Partitions, err = p.target.Checkpoints(ctx, status.Consumer); err != nil {
 		return Status{}, fmt.Errorf("read the checkpoints: %w", err)
 	}
-	if status.Parked, err = p.target.Parked(ctx, status.Consumer); err != nil {
+	latest := eventstore.ParkedQuery{LatestFirst: true, Limit: MostParked}
+	if status.Parked, err = p.target.Parked(ctx, status.Consumer, latest); err != nil {
 		return Status{}, fmt.Errorf("list what is parked: %w", err)
 	}
 	if status.Head, err = p.store.Head(ctx); err != nil {
@@ -130,10 +135,8 @@ func (p *Projection[Tx]) lastError(ctx context.Context, status Status) (reason s
 		}
 	}
 	var latest time.Time
-	for _, parked := range status.Parked {
-		if parked.ParkedAt.After(latest) {
-			latest, reason = parked.ParkedAt, parked.Reason
-		}
+	if len(status.Parked) > 0 {
+		latest, reason = status.Parked[0].ParkedAt, status.Parked[0].Reason
 	}
 	skipped, err := p.target.Skipped(ctx, status.Consumer, 1)
 	if err != nil {
@@ -156,25 +159,22 @@ func lowest(checkpoints []eventstore.Checkpoint) eventstore.Position {
 	return position
 }
 
-// behind returns how many events there are after a position, and how old the first of them is.
+// behind returns how many events there are after a position, and how old the first of them is. It counts from that one
+// on, so that what lies before it, which may be all the events of others, is read once.
 func (p *Projection[Tx]) behind(
 	ctx context.Context, after, head eventstore.Position, filter eventstore.Filter,
 ) (events int, age time.Duration, err error) {
 	if after >= head {
 		return 0, 0, nil
 	}
-	for event, err := range p.store.ReadAll(ctx, after, filter) {
+	for next, err := range p.store.ReadAll(ctx, after, filter) {
 		if err != nil {
 			return 0, 0, fmt.Errorf("read the next event: %w", err)
 		}
-		age = max(time.Since(event.RecordedAt), time.Nanosecond)
-		break
+		others, err := count(ctx, p.store, next.Position, head, filter, MostEventsBehind-1)
+		return 1 + others, max(time.Since(next.RecordedAt), time.Nanosecond), err
 	}
-	if age == 0 {
-		return 0, 0, nil
-	}
-	events, err = count(ctx, p.store, after, head, filter, MostEventsBehind)
-	return events, age, err
+	return 0, 0, nil
 }
 
 // count counts events in the store where it can, and otherwise by reading them.

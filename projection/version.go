@@ -101,7 +101,7 @@ func (p *Projection[Tx]) runVersion(ctx context.Context, config consumer.Config)
 // done, or not to be done: by who was told to go back to another version, or where a later one is live.
 func (p *Projection[Tx]) becomeLive(ctx context.Context) {
 	log := p.options.Logger.With("consumer", p.id.Name, "version", p.id.Version)
-	meter, failures := &meter{}, 0
+	meter, nearness, failures := &meter{}, nearness{}, 0
 	for told, look := time.Now(), switchLook; consumer.Wait(ctx, look) == nil; {
 		look = switchLook
 		checkpoints, err := p.target.Checkpoints(ctx, p.id)
@@ -118,7 +118,7 @@ func (p *Projection[Tx]) becomeLive(ctx context.Context) {
 			told = time.Now()
 			p.tellProgress(ctx, meter)
 		}
-		if p.options.SwitchWhenTold || !isWorkedOn(checkpoints) || !p.isClose(ctx, checkpoints) {
+		if p.options.SwitchWhenTold || !isWorkedOn(checkpoints) || !p.isClose(ctx, &nearness, checkpoints) {
 			continue
 		}
 		err = switchTo(ctx, p.version.models, takeOverPatience, p.id)
@@ -149,13 +149,27 @@ func (p *Projection[Tx]) mayBecomeLive(ctx context.Context) (bool, error) {
 	return true, nil
 }
 
-// isClose reports whether the version is near the head.
-func (p *Projection[Tx]) isClose(ctx context.Context, checkpoints []eventstore.Checkpoint) bool {
+// nearness is what isClose keeps from one look to the next.
+type nearness struct {
+	goal eventstore.Position // that the version must reach before its events are counted; 0 before the first look
+}
+
+// isClose reports whether the version is near the head. What it counts was appended since an earlier look: to look at all
+// that the version has still to read, each second, would cost about as much as to fill it.
+func (p *Projection[Tx]) isClose(ctx context.Context, near *nearness, checkpoints []eventstore.Checkpoint) bool {
 	head, err := p.store.Head(ctx)
 	if err != nil {
 		return false
 	}
-	events, err := count(ctx, p.store, lowest(checkpoints), head, p.filter(), closeEvents)
+	if near.goal == 0 {
+		near.goal = head
+	}
+	at := lowest(checkpoints)
+	if at < near.goal {
+		return false
+	}
+	near.goal = head
+	events, err := count(ctx, p.store, at, head, p.filter(), closeEvents)
 	return err == nil && events < closeEvents
 }
 

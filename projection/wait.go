@@ -4,13 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/pasttense/pasttense/eventstore"
 )
 
-// waitLook is how often WaitFor looks at least.
+// waitLook is how often WaitFor looks at first. The longer it waits, the less often: see [eventstore.Checkpoints].
 const waitLook = 2 * time.Millisecond
 
 // WaitFor returns nil once the named projection has applied everything up to a position, in whatever process it runs.
@@ -24,7 +23,7 @@ const waitLook = 2 * time.Millisecond
 func WaitFor(
 	ctx context.Context, checkpoints eventstore.Checkpoints, name string, position eventstore.Position,
 ) error {
-	all := func(eventstore.Checkpoint) bool { return true }
+	all := func(all []eventstore.Checkpoint) []eventstore.Checkpoint { return all }
 	if err := waitFor(ctx, checkpoints, name, position, all); err != nil {
 		return fmt.Errorf("wait for projection %q to reach position %d: %w", name, position, err)
 	}
@@ -55,8 +54,12 @@ func waitForStream(
 	if err := checkParked(ctx, target, name, stream, position); err != nil {
 		return err
 	}
-	err := waitFor(ctx, target, name, position, func(c eventstore.Checkpoint) bool {
-		return c.Partition == eventstore.PartitionOf(stream, c.Partitions)
+	err := waitFor(ctx, target, name, position, func(all []eventstore.Checkpoint) []eventstore.Checkpoint {
+		if len(all) == 0 {
+			return nil
+		}
+		partition := eventstore.PartitionOf(stream, len(all))
+		return all[partition : partition+1]
 	})
 	if err != nil {
 		return err
@@ -77,19 +80,19 @@ func checkParked(
 	return fmt.Errorf("%w from version %d on: %s", eventstore.ErrParked, parked.Version, parked.Reason)
 }
 
-// waitFor waits for those of the partitions that concern the caller.
+// waitFor waits for those of the partitions that concerning returns.
 func waitFor(
 	ctx context.Context, checkpoints eventstore.Checkpoints, name string, position eventstore.Position,
-	concerns func(eventstore.Checkpoint) bool,
+	concerning func(all []eventstore.Checkpoint) []eventstore.Checkpoint,
 ) error {
 	if position <= 0 {
 		return nil
 	}
 	all, err := checkpoints.Await(ctx, eventstore.ConsumerID{Name: name}, waitLook, func(all []eventstore.Checkpoint) bool {
-		late := findLate(filtered(all, concerns), position)
+		late := findLate(concerning(all), position)
 		return len(all) > 0 && (late == nil || late.Paused)
 	})
-	late := findLate(filtered(all, concerns), position)
+	late := findLate(concerning(all), position)
 	switch {
 	case late == nil:
 		return err
@@ -97,10 +100,4 @@ func waitFor(
 		return fmt.Errorf("%w at position %d: %s", eventstore.ErrPaused, late.Position, late.Reason)
 	}
 	return fmt.Errorf("it is at %d: %w", late.Position, err)
-}
-
-func filtered(
-	all []eventstore.Checkpoint, concerns func(eventstore.Checkpoint) bool,
-) []eventstore.Checkpoint {
-	return slices.DeleteFunc(slices.Clone(all), func(at eventstore.Checkpoint) bool { return !concerns(at) })
 }

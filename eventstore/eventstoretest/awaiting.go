@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -15,7 +16,9 @@ func awaitClauses() []clause[*consumerTrial] {
 	return []clause[*consumerTrial]{
 		{name: "what is so already is returned at once", check: awaitReturnsAtOnce},
 		{name: "a change by the same handle is seen soon", check: awaitSeesOwnChange},
+		{name: "a move by the same handle is seen in full", check: awaitSeesWholeMove},
 		{name: "a change by another handle is seen", check: awaitSeesOthersChange},
+		{name: "a change by another handle ends a long wait", check: awaitGoesOnLooking},
 		{name: "every kind of change is seen", check: awaitSeesEveryChange},
 		{name: "a lease that runs out is seen", check: awaitSeesLeaseEnd},
 		{name: "a consumer that is not defined is awaited", check: awaitSeesDefinition},
@@ -86,6 +89,26 @@ func awaitSeesOwnChange(c *consumerTrial) {
 	}
 }
 
+// awaitSeesWholeMove compares what is told of moves with what is kept of them.
+func awaitSeesWholeMove(c *consumerTrial) {
+	sales := first("sales")
+	c.define(sales, 2)
+	for i := range 6 {
+		id := []eventstore.ConsumerID{sales, live("sales")}[i%2]
+		position := eventstore.Position(i)
+		var last []eventstore.Checkpoint
+		waiting := c.awaits(c.handles[0], id, long, func(all []eventstore.Checkpoint) bool {
+			last = slices.Clone(all)
+			return anyBeyond(position)(all)
+		})
+		move := leaving(c.at(sales, i/2%2), position+1)
+		move.Events = i
+		c.ok(c.handles[0].move(c.ctx, move), "move")
+		c.ok(waiting.wait(), "Await")
+		equal(c, "what Await returns", last, c.all(c.handles[0], sales))
+	}
+}
+
 func awaitSeesOthersChange(c *consumerTrial) {
 	sales := first("sales")
 	c.define(sales, 2)
@@ -96,6 +119,17 @@ func awaitSeesOthersChange(c *consumerTrial) {
 		c.ok(c.another(i+1).move(c.ctx, move), "move by another handle")
 		c.ok(waiting.wait(), "Await")
 	}
+}
+
+// awaitGoesOnLooking waits for longer than it takes until looks become rarer.
+func awaitGoesOnLooking(c *consumerTrial) {
+	sales := first("sales")
+	c.define(sales, 1)
+	waiting := c.awaits(c.another(1), sales, moment, anyBeyond(0))
+	c.pause(10 * moment)
+	equal(c, "Await has returned too early", waiting.isOver(), false)
+	c.moves(sales, 1)
+	c.ok(waiting.wait(), "Await")
 }
 
 // awaitSeesEveryChange waits for each kind of change on the handle that makes it.

@@ -3,6 +3,7 @@ package eventstoretest
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"testing"
 	"time"
@@ -95,6 +96,24 @@ func (f resumingAll) Resume(ctx context.Context, id eventstore.ConsumerID) error
 	return errors.Join(f.Target.Resume(ctx, id), f.Proceed(ctx, id))
 }
 
+// deaf does not say whom it has not found.
+type deaf struct{ *memstore.Target }
+
+func (f deaf) Resume(ctx context.Context, id eventstore.ConsumerID) error {
+	return unless(f.Target.Resume(ctx, id), eventstore.ErrInvalid)
+}
+
+// forgettingIdle takes a consumer from members that own nothing.
+type forgettingIdle struct{ *memstore.Target }
+
+func (f forgettingIdle) Forget(ctx context.Context, id eventstore.ConsumerID) error {
+	err := f.Coordinate(ctx, id, func(roster *eventstore.Roster) {
+		owners := ownersOf(roster.Partitions)
+		maps.DeleteFunc(roster.Members, func(member string, _ time.Time) bool { return !slices.Contains(owners, member) })
+	})
+	return errors.Join(err, f.Target.Forget(ctx, id))
+}
+
 // unforgetting keeps everything.
 type unforgetting struct{ *memstore.Target }
 
@@ -161,6 +180,12 @@ func TestDefinitionFlawsAreNoticed(t *testing.T) {
 			"pauses/resuming who is not paused does nothing",
 			"pauses/all paused partitions are resumed",
 		}},
+		{"who is not there is resumed", func(target *memstore.Target) memstoreTarget { return deaf{target} }, []string{
+			"definitions/who controls an undefined consumer is told",
+		}},
+		{"a stand-by is of no account", func(target *memstore.Target) memstoreTarget { return forgettingIdle{target} }, []string{
+			"forget/a consumer with a stand-by is not forgotten",
+		}},
 		{"nothing is forgotten", func(target *memstore.Target) memstoreTarget { return unforgetting{target} }, []string{
 			"forget/a forgotten consumer begins anew",
 			"forget/a consumer whose member is gone is forgotten",
@@ -169,6 +194,7 @@ func TestDefinitionFlawsAreNoticed(t *testing.T) {
 		}},
 		{"who is at work is forgotten", func(target *memstore.Target) memstoreTarget { return forgettingOwned{target} }, []string{
 			"forget/a consumer at work is not forgotten",
+			"forget/a consumer with a stand-by is not forgotten",
 		}},
 		{"all versions are forgotten", func(target *memstore.Target) memstoreTarget { return forgettingAll{target} }, []string{
 			"forget/versions are forgotten one by one",

@@ -13,6 +13,7 @@ import (
 func definitionClauses() []clause[*consumerTrial] {
 	return []clause[*consumerTrial]{
 		{name: "an undefined consumer has no checkpoints", check: undefinedHasNone},
+		{name: "who controls an undefined consumer is told", check: undefinedIsTold},
 		{name: "a defined consumer is at 0", check: definedAtZero},
 		{name: "defining again keeps position and partitions", check: definingAgainKeeps},
 		{name: "defining again notes what has changed", check: definingAgainNotes},
@@ -41,10 +42,22 @@ func undefinedHasNone(c *consumerTrial) {
 	c.refuses(eventstore.ErrCheckpointMoved, eventstore.Move{Consumer: first("new"), To: 1})
 	err := c.handles[0].Pause(c.ctx, eventstore.Checkpoint{Consumer: first("new")}, "never there")
 	c.fails(err, eventstore.ErrCheckpointMoved, "pause an undefined consumer")
-	c.ok(c.handles[0].Resume(c.ctx, first("new")), "resume an undefined consumer")
 	c.ok(c.handles[0].Forget(c.ctx, first("new")), "forget an undefined consumer")
 	equal(c, "checkpoints afterwards", len(c.all(c.handles[0], first("new"))), 0)
 	equal(c, "consumers", len(c.consumers(c.handles[0])), 1)
+}
+
+// undefinedIsTold lets nobody believe that a consumer was resumed whose name is misspelled.
+func undefinedIsTold(c *consumerTrial) {
+	c.define(first("sales"), 2)
+	for _, handle := range c.handles {
+		for _, id := range []eventstore.ConsumerID{first("slaes"), live("slaes"), {Name: "sales", Version: 2}} {
+			c.fails(handle.Resume(c.ctx, id), eventstore.ErrInvalid, "resume the undefined %q", id)
+			c.fails(handle.Repartition(c.ctx, id, 3), eventstore.ErrInvalid, "repartition the undefined %q", id)
+			err := handle.Coordinate(c.ctx, id, func(*eventstore.Roster) { c.Errorf("the undefined %q has a roster", id) })
+			c.fails(err, eventstore.ErrInvalid, "coordinate the undefined %q", id)
+		}
+	}
 }
 
 func definedAtZero(c *consumerTrial) {

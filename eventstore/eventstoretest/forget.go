@@ -7,6 +7,7 @@ func forgetClauses() []clause[*consumerTrial] {
 	return []clause[*consumerTrial]{
 		{name: "a forgotten consumer begins anew", check: forgottenBeginsAnew},
 		{name: "a consumer at work is not forgotten", check: ownedIsKept},
+		{name: "a consumer with a stand-by is not forgotten", check: standByIsKept},
 		{name: "a consumer whose member is gone is forgotten", check: expiredIsForgotten},
 		{name: "versions are forgotten one by one", check: versionsAreForgotten},
 		{name: "a move of a forgotten consumer is refused", check: forgottenDoesNotMove},
@@ -22,10 +23,11 @@ func forgottenBeginsAnew(c *consumerTrial) {
 	sales := first("sales")
 	for i, id := range []eventstore.ConsumerID{sales, live("sales")} {
 		c.define(sales, 3)
-		c.coordinates(c.handles[0], sales, joins("a", long))
+		c.coordinates(c.handles[0], sales, joins("a", long, 0))
 		c.moves(sales, 7)
 		c.halt(0, sales)
 		c.pauses(c.at(sales, 1), "a reason")
+		c.leaves("a", sales)
 		c.forget(i, id)
 		for _, handle := range c.handles {
 			equal(c, "checkpoints", len(c.all(handle, sales)), 0)
@@ -51,12 +53,41 @@ func ownedIsKept(c *consumerTrial) {
 		c.fails(handle.Forget(c.ctx, sales), eventstore.ErrOwned, "forget who is at work")
 	}
 	equal(c, "checkpoints", c.all(c.handles[0], sales), before)
-	c.coordinates(c.handles[0], sales, func(roster *eventstore.Roster) {
-		delete(roster.Members, "a")
-		roster.Partitions[1].Owner = ""
-	})
+	c.leaves("a", sales)
 	c.forget(1, sales)
 	equal(c, "checkpoints", len(c.all(c.handles[0], sales)), 0)
+}
+
+// standByIsKept keeps a consumer that a member runs which waits for a partition.
+func standByIsKept(c *consumerTrial) {
+	sales := first("sales")
+	c.define(sales, 1)
+	c.moves(sales, 7)
+	c.coordinates(c.handles[0], sales, joins("a", long))
+	before := c.all(c.handles[0], sales)
+	for _, handle := range c.handles {
+		c.fails(handle.Forget(c.ctx, sales), eventstore.ErrOwned, "forget who has a stand-by")
+	}
+	equal(c, "checkpoints", c.all(c.handles[0], sales), before)
+	c.coordinates(c.handles[0], sales, joins("a", moment))
+	c.eventually("a consumer without members", func() bool {
+		c.pass(moment / 10)
+		return c.another(1).Forget(c.ctx, sales) == nil
+	})
+	equal(c, "checkpoints", len(c.all(c.handles[0], sales)), 0)
+}
+
+// leaves ends the lease of a member, which gives back what it owns.
+func (c *consumerTrial) leaves(member string, id eventstore.ConsumerID) {
+	c.Helper()
+	c.coordinates(c.handles[0], id, func(roster *eventstore.Roster) {
+		delete(roster.Members, member)
+		for i := range roster.Partitions {
+			if roster.Partitions[i].Owner == member {
+				roster.Partitions[i].Owner = ""
+			}
+		}
+	})
 }
 
 func expiredIsForgotten(c *consumerTrial) {
@@ -78,6 +109,7 @@ func versionsAreForgotten(c *consumerTrial) {
 		c.moves(id, 7)
 		c.coordinates(c.handles[0], id, joins("a", long))
 	}
+	c.leaves("a", two)
 	c.forget(0, two)
 	equal(c, "checkpoints", len(c.all(c.handles[0], two)), 0)
 	c.is(one, 7)

@@ -25,6 +25,9 @@ func parkingClauses() []clause[*parkingTrial] {
 		{name: "failed work parks nothing", check: failedWorkParksNothing},
 		{name: "a refused move parks nothing", check: refusedMoveParksNothing},
 		{name: "parking begins an epoch, skipping does not", check: parkingBeginsEpoch},
+		{name: "a query finds what it wants", check: queriesFind},
+		{name: "the latest come first", check: latestParkedFirst},
+		{name: "an invalid query is refused", check: invalidQuery},
 		{name: "a sequence stays parked as it is now", check: parkedAgain},
 		{name: "what was handled is parked no more", check: unparked},
 		{name: "consumers park for themselves", check: parkingIsApart},
@@ -64,9 +67,7 @@ func (c *parkingTrial) alters(id eventstore.ConsumerID, with func(move *eventsto
 // parked returns what a consumer has parked.
 func (c *parkingTrial) parked(parking eventstore.Parking, id eventstore.ConsumerID) []eventstore.Parked {
 	c.Helper()
-	all, err := parking.Parked(c.ctx, id)
-	c.ok(err, "list what %q has parked", id)
-	return all
+	return c.wanted(parking, id, eventstore.ParkedQuery{})
 }
 
 // hasParked ends the clause unless a consumer has just these sequences parked, in this order. When is not compared.
@@ -361,7 +362,7 @@ func forgottenParksNothing(c *parkingTrial) {
 	for range 2 {
 		c.hasParked(sales)
 		equal(c, "skipped", len(c.skipped(c.parking[0], sales, 10)), 0)
-		c.fails(c.parking[0].Retry(c.ctx, sales, stream("a")), eventstore.ErrNotParked, "retry")
 		c.define(sales, 1)
+		c.fails(c.parking[0].Retry(c.ctx, sales, stream("a")), eventstore.ErrNotParked, "retry")
 	}
 }

@@ -91,8 +91,12 @@ func notParked(c *parkingTrial) {
 	refused(sales, streams[0])
 	refused(sales, stream("never parked"))
 	refused(sales, eventstore.StreamID{Category: "other", Key: streams[1].Key})
-	refused(eventstore.ConsumerID{Name: "sales", Version: 2}, streams[1])
-	refused(first("undefined"), streams[1])
+	for _, id := range []eventstore.ConsumerID{{Name: "sales", Version: 2}, first("undefined"), live("undefined")} {
+		for _, parking := range c.parking {
+			c.fails(parking.Retry(c.ctx, id, streams[1]), eventstore.ErrInvalid, "retry a stream of the undefined %q", id)
+			c.fails(parking.Discard(c.ctx, id, streams[1]), eventstore.ErrInvalid, "discard a stream of the undefined %q", id)
+		}
+	}
 	equal(c, "checkpoints", c.all(c.handles[0], sales), before)
 	c.hasParked(sales, setAside(streams[1].Key, 2))
 }
@@ -142,7 +146,7 @@ func endedContextEndsParking(c *parkingTrial) {
 	ctx, cancel := context.WithCancel(c.ctx)
 	cancel()
 	for _, parking := range c.parking {
-		_, err := parking.Parked(ctx, sales)
+		_, err := parking.Parked(ctx, sales, eventstore.ParkedQuery{})
 		c.fails(err, context.Canceled, "Parked")
 		_, err = parking.Skipped(ctx, sales, 1)
 		c.fails(err, context.Canceled, "Skipped")

@@ -46,10 +46,13 @@ func TestAwaitFlawsAreNoticed(t *testing.T) {
 		{"it looks once", awaiting(lookOnce), []string{
 			"await/a change by the same handle is seen soon",
 			"await/a change by another handle is seen",
+			"await/a change by another handle ends a long wait",
 			"await/a lease that runs out is seen",
 			"await/a consumer that is not defined is awaited",
 			"await/many waiters",
 		}},
+		{"it looks no more after a while", awaiting(tiring), []string{"await/a change by another handle ends a long wait"}},
+		{"it sees a part of a move", awaiting(uncounted), []string{"await/a move by the same handle is seen in full"}},
 		{"it never looks by itself", awaiting(neverLooking), []string{"await/a lease that runs out is seen"}},
 		{"it returns too early", awaiting(lookOnly), []string{
 			"await/a change by the same handle is seen soon",
@@ -84,6 +87,38 @@ func lookOnce(
 	}
 	<-ctx.Done()
 	return all, ctx.Err()
+}
+
+func tiring(
+	ctx context.Context, target *memstore.Target, id eventstore.ConsumerID, every time.Duration, done doneFunc,
+) ([]eventstore.Checkpoint, error) {
+	for begun := time.Now(); time.Since(begun) < 5*moment; {
+		all, err := target.Checkpoints(ctx, id)
+		if err != nil || done(all) {
+			return all, err
+		}
+		select {
+		case <-time.After(min(every, moment)):
+		case <-ctx.Done():
+			return all, ctx.Err()
+		}
+	}
+	<-ctx.Done()
+	return nil, ctx.Err()
+}
+
+func uncounted(
+	ctx context.Context, target *memstore.Target, id eventstore.ConsumerID, every time.Duration, done doneFunc,
+) ([]eventstore.Checkpoint, error) {
+	withoutCount := func(all []eventstore.Checkpoint) []eventstore.Checkpoint {
+		all = slices.Clone(all)
+		for i := range all {
+			all[i].Handled = 0
+		}
+		return all
+	}
+	all, err := target.Await(ctx, id, every, func(all []eventstore.Checkpoint) bool { return done(withoutCount(all)) })
+	return withoutCount(all), err
 }
 
 func neverLooking(
@@ -128,8 +163,10 @@ func oneWaiter() func(target *memstore.Target) memstoreTarget {
 // backwards lists what is parked and skipped in the other order.
 type backwards struct{ *memstore.Target }
 
-func (f backwards) Parked(ctx context.Context, id eventstore.ConsumerID) ([]eventstore.Parked, error) {
-	all, err := f.Target.Parked(ctx, id)
+func (f backwards) Parked(
+	ctx context.Context, id eventstore.ConsumerID, query eventstore.ParkedQuery,
+) ([]eventstore.Parked, error) {
+	all, err := f.Target.Parked(ctx, id, query)
 	slices.Reverse(all)
 	return all, err
 }
@@ -154,8 +191,10 @@ type partial struct {
 	lose func(p *eventstore.Parked)
 }
 
-func (f partial) Parked(ctx context.Context, id eventstore.ConsumerID) ([]eventstore.Parked, error) {
-	all, err := f.Target.Parked(ctx, id)
+func (f partial) Parked(
+	ctx context.Context, id eventstore.ConsumerID, query eventstore.ParkedQuery,
+) ([]eventstore.Parked, error) {
+	all, err := f.Target.Parked(ctx, id, query)
 	for i := range all {
 		f.lose(&all[i])
 	}
@@ -164,6 +203,24 @@ func (f partial) Parked(ctx context.Context, id eventstore.ConsumerID) ([]events
 
 func losing(lose func(p *eventstore.Parked)) func(target *memstore.Target) memstoreTarget {
 	return func(target *memstore.Target) memstoreTarget { return partial{target, lose} }
+}
+
+// asked answers another query than the one that it is asked.
+type asked struct {
+	*memstore.Target
+
+	change func(query *eventstore.ParkedQuery)
+}
+
+func (f asked) Parked(
+	ctx context.Context, id eventstore.ConsumerID, query eventstore.ParkedQuery,
+) ([]eventstore.Parked, error) {
+	f.change(&query)
+	return f.Target.Parked(ctx, id, query)
+}
+
+func asking(change func(query *eventstore.ParkedQuery)) func(target *memstore.Target) memstoreTarget {
+	return func(target *memstore.Target) memstoreTarget { return asked{target, change} }
 }
 
 // retryless does nothing when it is asked to retry or discard.
@@ -185,11 +242,13 @@ func (f discarding) Retry(ctx context.Context, id eventstore.ConsumerID, stream 
 // sharing keeps what consumers park in one place.
 type sharing struct{ *memstore.Target }
 
-func (f sharing) Parked(ctx context.Context, id eventstore.ConsumerID) ([]eventstore.Parked, error) {
+func (f sharing) Parked(
+	ctx context.Context, id eventstore.ConsumerID, query eventstore.ParkedQuery,
+) ([]eventstore.Parked, error) {
 	if id.Version > 1 {
 		id.Version = 1
 	}
-	return f.Target.Parked(ctx, id)
+	return f.Target.Parked(ctx, id, query)
 }
 
 // TestParkingFlawsAreNoticed breaks what is told of what is parked.
@@ -218,6 +277,27 @@ func TestParkingFlawsAreNoticed(t *testing.T) {
 			"parking/odd streams are distinct",
 			"parking/what was handled is parked no more",
 			"parking/many sequences in one move",
+		}},
+		{"all streams are wanted", asking(func(q *eventstore.ParkedQuery) { q.Streams = nil }), []string{
+			"parking/a query finds what it wants",
+		}},
+		{"whether to retry is of no account", asking(func(q *eventstore.ParkedQuery) { q.Retry = false }), []string{
+			"parking/a query finds what it wants",
+		}},
+		{"pages begin anew", asking(func(q *eventstore.ParkedQuery) { q.After = 0 }), []string{
+			"parking/a query finds what it wants",
+			"parking/an invalid query is refused",
+		}},
+		{"pages do not end", asking(func(q *eventstore.ParkedQuery) { q.Limit = 0 }), []string{
+			"parking/a query finds what it wants",
+			"parking/the latest come first",
+			"parking/an invalid query is refused",
+		}},
+		{"reasons come along", asking(func(q *eventstore.ParkedQuery) { q.WithoutReason = false }), []string{
+			"parking/a query finds what it wants",
+		}},
+		{"there is one order", asking(func(q *eventstore.ParkedQuery) { q.LatestFirst = false }), []string{
+			"parking/the latest come first",
 		}},
 		{"nothing is retried or discarded", func(target *memstore.Target) memstoreTarget { return retryless{target} }, []string{
 			"retry and discard/retry marks a sequence and begins an epoch",

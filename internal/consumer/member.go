@@ -28,6 +28,9 @@ type member struct {
 
 	work  map[int]*worker // by partition
 	ended chan *worker    // has those that have returned before they were told to
+	// given has the partitions that the member gave back when it attended last. Those whose transaction had not ended
+	// were passed over: it owns them still and does not work on them.
+	given map[int]bool
 	// paused has the partitions of which the log was told that they are paused.
 	paused map[int]bool
 
@@ -165,7 +168,11 @@ func (m *member) coordinate(ctx context.Context) (surplus []int, err error) {
 	err = m.Keeper.Coordinate(ctx, m.ID, func(roster *eventstore.Roster) {
 		// A little less than the lease, some of which others need to notice that it has ended.
 		until := roster.Now.Add(m.Lease - min(2*lookEvery, m.Lease/4))
+		m.given = owned(roster, m.name)
 		surplus = share(roster, m.name, until, func(partition int) bool { return m.work[partition] != nil })
+		for partition := range owned(roster, m.name) {
+			delete(m.given, partition)
+		}
 	})
 	if err != nil {
 		return nil, fmt.Errorf("renew the lease: %w", err)
@@ -186,7 +193,7 @@ func (m *member) fit(ctx context.Context) error {
 	}
 	for _, at := range checkpoints {
 		switch {
-		case at.Owner == "":
+		case at.Owner == "", at.Owner == m.name && m.given[at.Partition]:
 			m.attendSoon()
 		case at.Owner == m.name && m.work[at.Partition] == nil:
 			m.tellPaused(ctx, at)
@@ -196,7 +203,8 @@ func (m *member) fit(ctx context.Context) error {
 	return nil
 }
 
-// attendSoon asks for a partition that nobody owns, which may be another's share, or not free yet.
+// attendSoon asks again for a partition that nobody owns, which may be another's share or not free yet, or gives one back
+// that was passed over.
 func (m *member) attendSoon() {
 	if soon := m.attended.Add(lookEvery); soon.Before(m.due) {
 		m.due = soon

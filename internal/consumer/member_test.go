@@ -114,6 +114,49 @@ func TestPartitionsAreSharedOut(t *testing.T) {
 	})
 }
 
+// busyKeeper passes over a partition that is given back, the first times, as if its transaction had not ended yet.
+type busyKeeper struct {
+	consumer.Keeper
+	busy   atomic.Int64 // how many times
+	passed chan time.Time
+}
+
+func (k *busyKeeper) Coordinate(ctx context.Context, who eventstore.ConsumerID, change func(*eventstore.Roster)) error {
+	return k.Keeper.Coordinate(ctx, who, func(roster *eventstore.Roster) {
+		before := slices.Clone(roster.Partitions)
+		change(roster)
+		for i, was := range before {
+			if was.Owner != "" && roster.Partitions[i].Owner == "" && k.busy.Add(-1) >= 0 {
+				roster.Partitions[i].Owner = was.Owner
+				k.passed <- time.Now()
+			}
+		}
+	})
+}
+
+func TestABusyPartitionIsGivenBackSoon(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t)
+		f.config.Partitions = 2
+		keeper := &busyKeeper{Keeper: f.target, passed: make(chan time.Time, 2)}
+		keeper.busy.Store(2)
+		f.config.Keeper = keeper
+		stop := f.run(t)
+		synctest.Wait()
+		f.config.Keeper = f.target
+		stopOther := f.run(t)
+
+		first, second := <-keeper.passed, <-keeper.passed
+		assert.LessOrEqual(t, second.Sub(first), 300*time.Millisecond, "it tries again")
+		f.appendStreams(t, 20, 1)
+		elapse(600 * time.Millisecond)
+		assert.Equal(t, []int{1, 1}, shares(f.owners(t)))
+		f.requireEach(t, 20, 1)
+		stop()
+		stopOther()
+	})
+}
+
 func TestAnotherTakesOverWithinTheLease(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFixture(t)
@@ -184,23 +227,31 @@ func TestRunGoesOnWhileTheKeeperIsAway(t *testing.T) {
 	})
 }
 
+// runHalted runs the fixture's consumer until its partitions stand where they were told to stop, with as many events
+// behind them as before, which wait.
+func (f *fixture) runHalted(t *testing.T, limit time.Duration) (at eventstore.Position, stop func()) {
+	t.Helper()
+	f.config.Partitions = 4
+	stop = f.run(t)
+	f.appendStreams(t, 20, 5)
+	elapse(time.Second)
+	at, err := f.target.Halt(t.Context(), limit, id)
+	require.NoError(t, err)
+	f.appendStreams(t, 20, 5)
+	elapse(time.Second)
+	f.requireEach(t, 20, 5)
+	return at, stop
+}
+
 func TestPartitionsHaltAndProceed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFixture(t)
-		f.config.Partitions = 4
-		stop := f.run(t)
-		f.appendStreams(t, 20, 5)
-		elapse(time.Second)
-		position, err := f.target.Halt(t.Context(), time.Hour, id)
-		require.NoError(t, err)
-		f.appendStreams(t, 20, 5)
-		elapse(time.Second)
+		position, stop := f.runHalted(t, time.Hour)
 		checkpoints, err := f.target.Checkpoints(t.Context(), id)
 		require.NoError(t, err)
 		for _, at := range checkpoints {
 			assert.Equal(t, position, at.Position)
 		}
-		f.requireEach(t, 20, 5)
 
 		require.NoError(t, f.target.Repartition(t.Context(), id, 7))
 		elapse(time.Second)
@@ -214,13 +265,7 @@ func TestPartitionsHaltAndProceed(t *testing.T) {
 func TestPartitionsProceedByThemselves(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFixture(t)
-		f.config.Partitions = 4
-		stop := f.run(t)
-		f.appendStreams(t, 20, 5)
-		elapse(time.Second)
-		_, err := f.target.Halt(t.Context(), time.Minute, id)
-		require.NoError(t, err)
-		f.appendStreams(t, 20, 5)
+		_, stop := f.runHalted(t, time.Minute)
 		elapse(50 * time.Second)
 		f.requireEach(t, 20, 5)
 		elapse(11 * time.Second)

@@ -3,40 +3,104 @@ package consumer
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/pasttense/pasttense/eventstore"
 )
 
-// retriedEvents is how many parked events are handled in one transaction.
-const retriedEvents = 100
+const (
+	// retriedEvents is how many parked events are handled in one transaction.
+	retriedEvents = 100
+	// parkedPage is how many parked sequences are looked through at once.
+	parkedPage = 100
+)
 
-// readParked reads which streams of the partition are parked. It stays true as long as the epoch does.
+// There may be many parked sequences, of all partitions. A session reads none but those that concern it at the moment,
+// and nothing where there are none. What it has read stays true as long as the epoch does.
+
+// readParked finds out whether anything is parked at all.
 func (s *session) readParked(ctx context.Context) error {
 	if s.Parking == nil {
 		return nil
 	}
-	sequences, err := s.Parking.Parked(ctx, s.ID)
-	if err != nil {
-		return fmt.Errorf("read what is parked: %w", err)
-	}
-	s.parked = make(map[eventstore.StreamID]eventstore.Parked)
-	for _, sequence := range sequences {
-		if eventstore.PartitionOf(sequence.Stream, s.at.Partitions) == s.at.Partition {
-			s.parked[sequence.Stream] = sequence
-		}
-	}
-	return nil
+	some, err := s.readSequences(ctx, eventstore.ParkedQuery{Limit: 1, WithoutReason: true})
+	s.anyParked = len(some) > 0
+	return err
 }
 
-// retryParked tries one of the sequences again that somebody has asked for. Having done so it returns errChanged, as
-// that begins a new epoch.
-func (s *session) retryParked(ctx context.Context) error {
-	for _, sequence := range s.parked {
-		if sequence.Retry {
-			return s.retry(ctx, sequence)
+func (s *session) readSequences(
+	ctx context.Context, query eventstore.ParkedQuery,
+) ([]eventstore.Parked, error) {
+	sequences, err := s.Parking.Parked(ctx, s.ID, query)
+	if err != nil {
+		return nil, fmt.Errorf("read what is parked: %w", err)
+	}
+	return sequences, nil
+}
+
+// withoutParked returns those of the partition's events whose streams are not parked.
+func (s *session) withoutParked(
+	ctx context.Context, events []eventstore.RecordedEvent,
+) ([]eventstore.RecordedEvent, error) {
+	if !s.anyParked || len(events) == 0 {
+		return events, nil
+	}
+	streams := make(map[eventstore.StreamID]bool) // whether they are parked
+	for _, event := range events {
+		streams[event.Stream] = false
+	}
+	query := eventstore.ParkedQuery{Streams: slices.Collect(maps.Keys(streams)), WithoutReason: true}
+	sequences, err := s.readSequences(ctx, query)
+	if err != nil || len(sequences) == 0 {
+		return events, err
+	}
+	for _, sequence := range sequences {
+		streams[sequence.Stream] = true
+	}
+	var rest []eventstore.RecordedEvent // the events are shared
+	for _, event := range events {
+		if !streams[event.Stream] {
+			rest = append(rest, event)
 		}
 	}
-	return nil
+	return rest, nil
+}
+
+// retryParked tries the first of the partition's sequences again that somebody has asked for. Having done so it returns
+// errChanged, as that begins a new epoch.
+func (s *session) retryParked(ctx context.Context) error {
+	if !s.anyParked {
+		return nil
+	}
+	query := eventstore.ParkedQuery{Retry: true, Limit: parkedPage, WithoutReason: true}
+	for {
+		page, err := s.readSequences(ctx, query)
+		if err != nil {
+			return err
+		}
+		for _, sequence := range page {
+			if eventstore.PartitionOf(sequence.Stream, s.at.Partitions) == s.at.Partition {
+				return s.retryStream(ctx, sequence.Stream)
+			}
+		}
+		if len(page) < parkedPage {
+			return nil
+		}
+		query.After = page[len(page)-1].Position
+	}
+}
+
+// retryStream reads all of a sequence, as it is kept with its reason where it is not handled, and tries it again.
+func (s *session) retryStream(ctx context.Context, stream eventstore.StreamID) error {
+	sequences, err := s.readSequences(ctx, eventstore.ParkedQuery{Streams: []eventstore.StreamID{stream}})
+	switch {
+	case err != nil:
+		return err
+	case len(sequences) == 0: // it was discarded meanwhile
+		return errChanged
+	}
+	return s.retry(ctx, sequences[0])
 }
 
 // retry hands on the next events of a parked sequence, in order. When they fail together the first is tried alone, so

@@ -26,7 +26,7 @@ func (f *fixture) failIn(key string, from eventstore.Version) {
 
 func (f *fixture) parked(t *testing.T) []eventstore.Parked {
 	t.Helper()
-	parked, err := f.target.Parked(t.Context(), id)
+	parked, err := f.target.Parked(t.Context(), id, eventstore.ParkedQuery{})
 	require.NoError(t, err)
 	return parked
 }

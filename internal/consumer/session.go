@@ -31,8 +31,8 @@ type session struct {
 	// attempts is how often an event is tried by itself before it is given up.
 	attempts int
 	giveUp   func(ctx context.Context, s *session, move eventstore.Move, event eventstore.RecordedEvent, err error) error
-	// parked has the streams whose events are set aside, and who they are.
-	parked map[eventstore.StreamID]eventstore.Parked
+	// anyParked says that the consumer has set aside some streams' events, perhaps of other partitions.
+	anyParked bool
 	// moved is when the checkpoint was moved last.
 	moved time.Time
 }
@@ -74,6 +74,10 @@ func (s *session) follow(ctx context.Context) error {
 				return <-batches.err
 			}
 			events, through = s.gather(batch, batches)
+			var err error
+			if events, err = s.withoutParked(ctx, events); err != nil {
+				return err
+			}
 			if len(events) == 0 && through < s.until && !s.isStop(through) && time.Since(s.moved) < idleMoves {
 				idle.Reset(idleMoves)
 				continue
@@ -124,13 +128,12 @@ func (s *session) own(batch eventstore.Batch) (events []eventstore.RecordedEvent
 	for len(events) > 0 && events[len(events)-1].Position > through {
 		events = events[:len(events)-1]
 	}
-	if s.at.Partitions == 1 && len(s.parked) == 0 {
+	if s.at.Partitions == 1 {
 		return events, through
 	}
 	var own []eventstore.RecordedEvent
 	for _, event := range events {
-		_, parked := s.parked[event.Stream]
-		if !parked && eventstore.PartitionOf(event.Stream, s.at.Partitions) == s.at.Partition {
+		if eventstore.PartitionOf(event.Stream, s.at.Partitions) == s.at.Partition {
 			own = append(own, event)
 		}
 	}

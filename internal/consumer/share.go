@@ -51,6 +51,17 @@ func quota(roster *eventstore.Roster, member string) int {
 	return count
 }
 
+// owned returns the partitions that were given to a member.
+func owned(roster *eventstore.Roster, member string) map[int]bool {
+	owned := make(map[int]bool)
+	for _, partition := range roster.Partitions {
+		if partition.Owner == member {
+			owned[partition.Partition] = true
+		}
+	}
+	return owned
+}
+
 func isFree(roster *eventstore.Roster, partition eventstore.Checkpoint) bool {
 	_, there := roster.Members[partition.Owner]
 	return !there

@@ -71,13 +71,3 @@ func TestShare(t *testing.T) {
 		}
 	})
 }
-
-func owned(roster *eventstore.Roster, member string) map[int]bool {
-	owned := make(map[int]bool)
-	for _, partition := range roster.Partitions {
-		if partition.Owner == member {
-			owned[partition.Partition] = true
-		}
-	}
-	return owned
-}

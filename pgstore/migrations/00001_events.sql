@@ -110,6 +110,9 @@ CREATE TABLE parked (
 	parked_at      timestamptz NOT NULL DEFAULT clock_timestamp(),
 	PRIMARY KEY (consumer, version, category, stream_key)
 );
+CREATE INDEX parked_position ON parked (consumer, version, position);
+CREATE INDEX parked_last ON parked (consumer, version, parked_at);
+CREATE INDEX parked_retry ON parked (consumer, version, position) WHERE retry;
 
 -- The events that a consumer could not handle and has passed over.
 CREATE TABLE skipped (
@@ -126,53 +129,77 @@ CREATE TABLE skipped (
 );
 CREATE INDEX skipped_last ON skipped (consumer, version, skipped_at);
 
--- What an operator wants to know of each partition of each consumer. The events are read from the checkpoint on, so a
--- consumer that has just begun costs the most.
+-- What an operator wants to know of each partition of each consumer. The events are read once for each consumer, from its
+-- lowest position on, until 10,000 of its own were found: a consumer that has few among many others' costs the most.
 CREATE VIEW consumer_status AS
-	SELECT c.consumer, c.version, k.kind, k.live, c.partition,
-		count(*) OVER (PARTITION BY c.consumer, c.version) AS partitions,
-		m.member AS owner, c.position, c.handled, head.position AS head, behind.events AS events_behind,
+	SELECT k.consumer, k.version, k.kind, k.live, c.partition, c.partitions,
+		m.member AS owner, c.position, c.handled, head.position AS head, c.events_behind,
 		greatest(extract(epoch FROM clock_timestamp() - next.recorded_at), 0)::float8 AS seconds_behind,
-		CASE WHEN c.paused THEN 'paused' WHEN c.stop_at <> 0 AND c.stop_until > clock_timestamp() THEN 'stopping' WHEN m.member IS NULL THEN 'idle' ELSE 'running' END
-			AS state,
-		(SELECT count(*) FROM parked AS p WHERE p.consumer = c.consumer AND p.version = c.version) AS parked,
-		CASE WHEN c.paused THEN c.reason ELSE failure.reason END AS last_error,
-		c.updated_at
-	FROM checkpoints AS c
-	JOIN consumers AS k USING (consumer, version)
-	LEFT JOIN members AS m
-		ON m.consumer = c.consumer AND m.version = c.version AND m.member = c.owner AND m.expires_at > clock_timestamp()
+		CASE
+			WHEN c.paused THEN 'paused'
+			WHEN c.stop_at <> 0 AND c.stop_until > clock_timestamp() THEN 'stopping'
+			WHEN m.member IS NULL THEN 'idle'
+			ELSE 'running'
+		END AS state,
+		c.parked, CASE WHEN c.paused THEN c.reason ELSE c.failure END AS last_error, c.updated_at
+	FROM consumers AS k
 	CROSS JOIN (SELECT coalesce(max(e.position), 0) AS position FROM events AS e) AS head
+	-- All that is costly is in here, and so are the checkpoints: the planner cannot join them before, which would make it
+	-- run for each of them.
 	CROSS JOIN LATERAL (
-		SELECT count(*) AS events
-		FROM (
-			SELECT FROM events AS e
-			WHERE e.position > c.position
-				AND CASE cardinality(k.categories) WHEN 0 THEN NOT starts_with(e.category, '$') ELSE e.category = ANY (k.categories) END
-			ORDER BY e.position
-			LIMIT 10000
-		) AS counted
-	) AS behind
-	LEFT JOIN LATERAL (
-		SELECT e.recorded_at FROM events AS e
-		WHERE e.position > c.position
-			AND CASE cardinality(k.categories) WHEN 0 THEN NOT starts_with(e.category, '$') ELSE e.category = ANY (k.categories) END
-		ORDER BY e.position
-		LIMIT 1
-	) AS next ON true
-	LEFT JOIN LATERAL (
-		SELECT f.reason
-		FROM (
-			SELECT p.reason, p.parked_at AS failed_at FROM parked AS p WHERE p.consumer = c.consumer AND p.version = c.version
-			UNION ALL (
-				SELECT s.reason, s.skipped_at FROM skipped AS s WHERE s.consumer = c.consumer AND s.version = c.version
-				ORDER BY s.skipped_at DESC
+		WITH RECURSIVE places AS MATERIALIZED (
+			SELECT array_agg(DISTINCT p.position ORDER BY p.position DESC) AS positions
+			FROM checkpoints AS p
+			WHERE p.consumer = k.consumer AND p.version = k.version
+		),
+		-- From the highest position down, each place counts from itself up to the place before: what comes after it is
+		-- that and what the other has counted. It finds at least the next event, and no more than are still to be counted.
+		counted AS (
+			SELECT 0 AS place, 9223372036854775807 AS position, 0::bigint AS events, NULL::bigint AS next
+			UNION ALL
+			SELECT higher.place + 1, here.position, higher.events + found.events, coalesce(found.next, higher.next)
+			FROM counted AS higher
+			JOIN places ON higher.place < cardinality(places.positions)
+			CROSS JOIN LATERAL (SELECT places.positions[higher.place + 1] AS position) AS here
+			CROSS JOIN LATERAL (
+				SELECT count(*) AS events, min(f.position) AS next
+				FROM (
+					SELECT e.position FROM events AS e
+					WHERE e.position > here.position AND e.position <= higher.position AND CASE cardinality(k.categories)
+						WHEN 0 THEN NOT starts_with(e.category, '$') ELSE e.category = ANY (k.categories) END
+					ORDER BY e.position
+					LIMIT greatest(10000 - higher.events, 1)
+				) AS f
+			) AS found
+		)
+		SELECT p.*, count(*) OVER () AS partitions, least(counted.events, 10000) AS events_behind, counted.next,
+			(SELECT count(*) FROM parked AS s WHERE s.consumer = k.consumer AND s.version = k.version) AS parked,
+			(
+				SELECT f.reason
+				FROM (
+					(
+						SELECT s.reason, s.parked_at AS failed_at FROM parked AS s
+						WHERE s.consumer = k.consumer AND s.version = k.version
+						ORDER BY s.parked_at DESC
+						LIMIT 1
+					)
+					UNION ALL (
+						SELECT s.reason, s.skipped_at FROM skipped AS s
+						WHERE s.consumer = k.consumer AND s.version = k.version
+						ORDER BY s.skipped_at DESC
+						LIMIT 1
+					)
+				) AS f
+				ORDER BY f.failed_at DESC
 				LIMIT 1
-			)
-		) AS f
-		ORDER BY f.failed_at DESC
-		LIMIT 1
-	) AS failure ON true;
+			) AS failure
+		FROM checkpoints AS p
+		JOIN counted USING (position)
+		WHERE p.consumer = k.consumer AND p.version = k.version
+	) AS c
+	LEFT JOIN events AS next ON next.position = c.next
+	LEFT JOIN members AS m
+		ON m.consumer = k.consumer AND m.version = k.version AND m.member = c.owner AND m.expires_at > clock_timestamp();
 
 COMMENT ON VIEW consumer_status IS 'How far each partition of each consumer is, and what keeps it.';
 COMMENT ON COLUMN consumer_status.owner IS 'The member that works on the partition, NULL where none does.';
