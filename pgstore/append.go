@@ -42,8 +42,9 @@ const (
 //
 // An append that races with one of another process, is chosen as a deadlock's victim, or meets a stream that an open
 // transaction has written to is tried again until it is decided or ctx ends; one that loses its connection before the
-// commit, a few times. When the connection is lost during the commit, Append waits until the old transaction is over
-// and looks whether the events are there.
+// commit, a few times. When the connection is lost during the commit, or the database has not answered for
+// Options.AnswerTimeout, Append ends the old session, waits until its transaction is over and looks whether the events are
+// there.
 //
 // When ctx ends while the append is in the database's hands, Append waits for some milliseconds more and then returns
 // [eventstore.ErrOutcomeUnknown]. When ctx ends before that, or while Options.MaxAppends others are in progress, it
@@ -129,7 +130,7 @@ type attempt struct {
 }
 
 func (a *attempt) run() error {
-	return a.store.lend(a.batch.ctx, func(conn *pgx.Conn) error {
+	return a.store.lendFor(a.batch.ctx, a.limit(), func(conn *pgx.Conn) error {
 		calls := a.store.appends.send(a.batch)
 		if len(calls) == 0 {
 			return a.batch.ctx.Err()
@@ -145,6 +146,15 @@ func (a *attempt) run() error {
 		a.judge(a.batch.ctx, conn, in)
 		return nil
 	})
+}
+
+// limit is how long the attempt may have a connection: long enough to wait for a lock.
+func (a *attempt) limit() time.Duration {
+	late := 0
+	for _, c := range a.batch.calls {
+		late = max(late, c.late)
+	}
+	return a.store.answerTimeout(late) + a.lockTimeout
 }
 
 // transact sends everything at once: the server takes what comes in one go for a transaction, and commits it at the

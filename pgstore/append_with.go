@@ -160,18 +160,25 @@ func (a *workAttempt) commit(ctx context.Context, tx pgx.Tx) error {
 // resolve returns nil when the commit that was not answered has happened, and its cause when it has not.
 func (a *workAttempt) resolve(ctx context.Context, cause error) error {
 	s := a.store
+	late := 0
 	for pause := firstPause; ; pause = min(2*pause, maxPause) {
 		var over bool
 		var found *answer
-		err := s.lend(ctx, func(conn *pgx.Conn) (err error) {
+		err := s.lendFor(ctx, s.answerTimeout(late), func(conn *pgx.Conn) (err error) {
 			if a.session.direct {
 				over, err = s.isOver(ctx, conn, &attempt{session: a.session})
 			}
 			if err == nil {
 				found, err = s.outcome(ctx, conn, a.inside.planned)
 			}
+			if err == nil && found != nil {
+				err = confirm(ctx, conn)
+			}
 			return err
 		})
+		if errors.Is(err, errNoAnswer) {
+			late++
+		}
 		switch {
 		case err == nil && found != nil:
 			return found.err

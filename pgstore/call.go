@@ -17,6 +17,7 @@ type call struct {
 	doubted bool // a batch that it was in has met a version that was there: streams are not believed to be new
 	alone   bool // it shares no batch: one that it was in has failed again, or otherwise
 	lost    int  // how many connections it has lost
+	late    int  // of how many of them because no answer came
 	passed  int  // how often others went before it, as it waited for their streams
 
 	// These belong to the queue's mutex.

@@ -104,7 +104,7 @@ func TestMaxAppends(t *testing.T) {
 
 func TestOptionsOfAppendAreChecked(t *testing.T) {
 	t.Parallel()
-	for _, options := range []pgstore.Options{{AppendLanes: -1}, {MaxAppends: -1}} {
+	for _, options := range []pgstore.Options{{AppendLanes: -1}, {MaxAppends: -1}, {AnswerTimeout: -1}} {
 		_, err := pgstore.Open(t.Context(), "", &options)
 		require.ErrorIs(t, err, eventstore.ErrInvalid)
 	}

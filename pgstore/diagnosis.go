@@ -65,7 +65,7 @@ type boundHolder struct {
 
 // boundHolders returns the appends in flight, the one that holds the stable bound back first.
 func (s *Store) boundHolders(ctx context.Context) (holders []boundHolder, err error) {
-	err = s.withConn(ctx, func(conn *pgx.Conn) error {
+	err = s.read(ctx, func(conn *pgx.Conn) error {
 		rows, err := conn.Query(ctx, s.sql.inFlightAppends)
 		if err != nil {
 			return err

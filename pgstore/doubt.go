@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -41,16 +42,25 @@ const (
 		) AS e`
 )
 
+// sqlConfirm writes something to the log and commits it as appends do.
+const sqlConfirm = `
+	SELECT pg_logical_emit_message(true, 'pasttense', ''::text),
+		CASE current_setting('synchronous_commit') WHEN 'off' THEN set_config('synchronous_commit', 'on', true) END`
+
 // resolve finds out what became of a batch whose commit was not answered: first that its transaction is over, lest it
 // commit after the look, then which of its events are there. It keeps trying until the database answers or nobody waits
 // any more. The cause is what was lost.
 func (s *Store) resolve(a *attempt, cause error) {
+	late := 0
 	for pause := firstPause; ; pause = min(2*pause, maxPause) {
-		lost, err := s.lookBack(a)
+		lost, err := s.lookBack(a, s.answerTimeout(late))
 		if err == nil {
 			lost = s.appends.unsend(lost)
 			s.appends.finish(a.batch, pauseAfterLoss(a.batch, lost, cause))
 			return
+		}
+		if errors.Is(err, errNoAnswer) {
+			late++
 		}
 		if sleep(a.batch.ctx, pause) != nil {
 			s.appends.finish(a.batch, nil)
@@ -60,18 +70,23 @@ func (s *Store) resolve(a *attempt, cause error) {
 }
 
 // lookBack answers the calls of which there are events, and returns the others.
-func (s *Store) lookBack(a *attempt) (lost []*call, err error) {
+func (s *Store) lookBack(a *attempt, limit time.Duration) (lost []*call, err error) {
 	answers := make([]*answer, len(a.plan.appends))
-	err = s.lend(a.batch.ctx, func(conn *pgx.Conn) error {
+	err = s.lendFor(a.batch.ctx, limit, func(conn *pgx.Conn) error {
 		if over, err := s.isOver(a.batch.ctx, conn, a); err != nil || !over {
 			return cmp.Or(err, errStillInFlight)
 		}
+		found := false
 		for i, planned := range a.plan.appends {
 			if answers[i], err = s.outcome(a.batch.ctx, conn, planned); err != nil {
 				return err
 			}
+			found = found || answers[i] != nil
 		}
-		return nil
+		if !found {
+			return nil
+		}
+		return confirm(a.batch.ctx, conn)
 	})
 	if err != nil {
 		return nil, err
@@ -104,6 +119,14 @@ func (s *Store) isOver(ctx context.Context, conn *pgx.Conn, a *attempt) (bool, e
 	}
 	tag, err := conn.Exec(ctx, sqlEndSession, a.session.backend, a.session.started)
 	return tag.RowsAffected() == 0, err
+}
+
+// confirm returns when what is visible is as safe as an acknowledged append has to be. A session that is ended while its
+// commit waits for synchronous standbys stops waiting, and its events are visible; but a later commit waits for all that
+// came before it.
+func confirm(ctx context.Context, conn *pgx.Conn) error {
+	_, err := conn.Exec(ctx, sqlConfirm)
+	return err
 }
 
 // outcome returns nil for an append of which no events are there.

@@ -13,12 +13,11 @@ func OpenTraced(ctx context.Context, url string, opts *Options, tracer pgx.Query
 	if err != nil {
 		return nil, err
 	}
-	config, err := pgxpool.ParseConfig(url)
+	config, err := poolConfig(url)
 	if err != nil {
 		return nil, err
 	}
 	config.ConnConfig.Tracer = tracer
-	config.AfterConnect = meetSession
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
 		return nil, err

@@ -20,6 +20,10 @@ const (
 	defaultSlowAppendThreshold    = time.Second
 	defaultAppendLanes            = 2
 	defaultMaxAppends             = 10_000
+	defaultAnswerTimeout          = 15 * time.Second
+	maxAnswerTimeout              = time.Hour
+	defaultConnectTimeout         = 10 * time.Second
+	defaultPingTimeout            = 2 * time.Second
 	maxIdleTransactionTimeout     = math.MaxInt32 * time.Millisecond // what Postgres takes
 	maxSchemaBytes                = 63                               // what Postgres takes for a name
 )
@@ -42,6 +46,14 @@ type Options struct {
 	// before Postgres ends it; 30 seconds when zero. A process that was stopped in the middle of an append holds back
 	// all subscriptions for that long.
 	IdleTransactionTimeout time.Duration
+
+	// AnswerTimeout is how long the store waits for the database's answer to an append or a read before it takes the
+	// connection for dead, closes it and goes on with another; 15 seconds when zero, an hour at most. A connection that was
+	// cut off without a word, by the network or a proxy, would not be noticed otherwise. Of an append the store then finds
+	// out whether it was made, and repeats it only if it was not. What takes that long on a sound connection is tried again
+	// with twice the time, five times at most. An append's waits for other transactions do not count. AppendTx, AppendWith,
+	// Import and Count are bounded by their contexts alone.
+	AnswerTimeout time.Duration
 
 	// AppendLanes is how many transactions of Append may be in flight at the same time, each with all the appends that
 	// came while the ones before were; two when zero, which was best on two cores. The more there are, the fewer appends
@@ -73,6 +85,9 @@ func (o *Options) withDefaults() (Options, error) {
 	if options.IdleTransactionTimeout == 0 {
 		options.IdleTransactionTimeout = defaultIdleTransactionTimeout
 	}
+	if options.AnswerTimeout == 0 {
+		options.AnswerTimeout = defaultAnswerTimeout
+	}
 	if options.AppendLanes == 0 {
 		options.AppendLanes = defaultAppendLanes
 	}
@@ -93,6 +108,10 @@ func (o *Options) withDefaults() (Options, error) {
 	}
 	if options.MaxAppends < 0 {
 		return Options{}, fmt.Errorf("%w: MaxAppends is %d, it must be positive", eventstore.ErrInvalid, options.MaxAppends)
+	}
+	if timeout := options.AnswerTimeout; timeout < time.Millisecond || timeout > maxAnswerTimeout {
+		return Options{}, fmt.Errorf("%w: AnswerTimeout is %s, the range is 1ms to %s", eventstore.ErrInvalid, timeout,
+			maxAnswerTimeout)
 	}
 	if timeout := options.IdleTransactionTimeout; timeout < time.Millisecond || timeout > maxIdleTransactionTimeout {
 		return Options{}, fmt.Errorf("%w: IdleTransactionTimeout is %s, the range is 1ms to %s", eventstore.ErrInvalid,

@@ -65,7 +65,7 @@ func (s *Store) readPage(
 		page, err = collectPage(rows, limit, into)
 		return err
 	}
-	err = s.withConn(ctx, func(conn *pgx.Conn) error {
+	err = s.read(ctx, func(conn *pgx.Conn) error {
 		if sessionOf(conn).plain {
 			rows, err := conn.Query(ctx, statement, arguments...)
 			if err != nil {

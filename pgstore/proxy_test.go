@@ -24,6 +24,7 @@ type proxy struct {
 	hidden      bool
 	onAppend    appendHook
 	connections []net.Conn
+	cutOff      map[net.Conn]struct{} // clients that hear nothing any more, and are not heard
 }
 
 // appendHook is told of an append that has not been forwarded, and returns whether to forward it.
@@ -36,7 +37,7 @@ func newProxy(t *testing.T, databaseURL string) (p *proxy, url string) {
 	require.NoError(t, err)
 	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	require.NoError(t, err)
-	p = &proxy{listener: listener, config: config}
+	p = &proxy{listener: listener, config: config, cutOff: make(map[net.Conn]struct{})}
 	p.running.Go(p.accept)
 	t.Cleanup(p.close)
 	url = fmt.Sprintf("postgres://%s@%s/%s?sslmode=disable", config.User, listener.Addr(), config.Database)
@@ -62,6 +63,30 @@ func (p *proxy) atNextAppend(hook appendHook) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.onAppend = hook
+}
+
+// cut swallows whatever is said on the open connections from now on, as a network does that has forgotten them. New
+// connections work.
+func (p *proxy) cut() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, conn := range p.connections {
+		p.cutOff[conn] = struct{}{}
+	}
+}
+
+// cutClient does so with one connection.
+func (p *proxy) cutClient(client net.Conn) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.cutOff[client] = struct{}{}
+}
+
+func (p *proxy) isCut(client net.Conn) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	_, is := p.cutOff[client]
+	return is
 }
 
 func (p *proxy) accept() {
@@ -91,12 +116,19 @@ func (p *proxy) accept() {
 func isAppend(message []byte) bool { return bytes.Contains(message, []byte(addedType)) }
 
 func (p *proxy) forward(client, server net.Conn) {
-	defer func() { _ = server.Close() }()
+	defer func() {
+		if !p.isCut(client) { // otherwise the server hears nothing of the end either
+			_ = server.Close()
+		}
+	}()
 	buffer := make([]byte, 64<<10)
 	for {
 		n, err := client.Read(buffer)
 		if err != nil {
 			return
+		}
+		if p.isCut(client) {
+			continue
 		}
 		message := buffer[:n]
 		if isAppend(message) {
@@ -128,6 +160,9 @@ func (p *proxy) answer(client, server net.Conn) {
 		if key := bytes.Index(buffer[:n], []byte("K\x00\x00\x00\x0c")); hidden && key >= 0 {
 			buffer[key+5] ^= 0x40 // of the process ID
 			hidden = false
+		}
+		if p.isCut(client) {
+			continue
 		}
 		if _, err := client.Write(buffer[:n]); err != nil {
 			return

@@ -86,7 +86,7 @@ func (s *Store) readStream(
 
 // Head implements [eventstore.Store].
 func (s *Store) Head(ctx context.Context) (head eventstore.Position, err error) {
-	err = s.withConn(ctx, func(conn *pgx.Conn) error {
+	err = s.read(ctx, func(conn *pgx.Conn) error {
 		return conn.QueryRow(ctx, s.sql.head).Scan(&head)
 	})
 	if err != nil {

@@ -109,7 +109,7 @@ func (v view) through(after eventstore.Position) eventstore.Position {
 // look reads the stable bound and then, with a newer snapshot, a page of events after a position and up to the bound.
 // All of it happens on one connection: a bound from before a crash must not be used after it.
 func (s *Store) look(ctx context.Context, query allQuery, after eventstore.Position, limit int) (view view, err error) {
-	err = s.withConn(ctx, func(conn *pgx.Conn) error {
+	err = s.read(ctx, func(conn *pgx.Conn) error {
 		bound, heldBack, err := s.stableBound(ctx, conn)
 		if err != nil {
 			return err
@@ -158,7 +158,7 @@ func (s *Store) tellThrough(
 		page.through = stable
 		return nil
 	}
-	err := s.withConn(ctx, func(conn *pgx.Conn) error {
+	err := s.read(ctx, func(conn *pgx.Conn) error {
 		return conn.QueryRow(ctx, s.sql.scanned, after, stable, query.scan).Scan((*int64)(&page.through))
 	})
 	page.full = page.through < stable

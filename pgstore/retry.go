@@ -1,10 +1,15 @@
 package pgstore
 
+import "errors"
+
 // pauseAfterLoss returns those of the calls that may try again after a lost connection.
 func pauseAfterLoss(b *batch, calls []*call, err error) []*call {
 	var again []*call
 	for _, c := range calls {
 		c.lost++
+		if errors.Is(err, errNoAnswer) {
+			c.late++
+		}
 		if c.lost > maxLost {
 			fail([]*call{c}, err)
 			continue

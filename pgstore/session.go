@@ -46,6 +46,8 @@ const sessionKey = "pasttense.session"
 
 // meetSession is the pool's hook for new connections.
 func meetSession(ctx context.Context, conn *pgx.Conn) error {
+	ctx, cancel := context.WithTimeout(ctx, conn.Config().ConnectTimeout)
+	defer cancel()
 	s := session{buffers: new(leanBuffers)}
 	var visible bool
 	// The simple protocol leaves nothing prepared behind, which a pooler would hand to somebody else.

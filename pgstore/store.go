@@ -1,6 +1,7 @@
 package pgstore
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,7 +10,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/pasttense/pasttense/eventstore"
@@ -53,12 +53,10 @@ func Open(ctx context.Context, url string, opts *Options) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the event store: %w", err)
 	}
-	config, err := pgxpool.ParseConfig(url)
+	config, err := poolConfig(url)
 	if err != nil {
 		return nil, fmt.Errorf("open the event store: %w", err)
 	}
-	config.ConnConfig.RuntimeParams["client_encoding"] = "UTF8" // a role may have another default
-	config.AfterConnect = meetSession
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
 		return nil, fmt.Errorf("open the event store: %w", err)
@@ -71,6 +69,21 @@ func Open(ctx context.Context, url string, opts *Options) (*Store, error) {
 	return start(pool, options, sequence), nil
 }
 
+// poolConfig returns the configuration of the store's connections. Where the URL sets no time, a connection that cannot be
+// made, or that the pool finds dead, is not waited for until TCP gives it up.
+func poolConfig(url string) (*pgxpool.Config, error) {
+	config, err := pgxpool.ParseConfig(url)
+	if err != nil {
+		return nil, err
+	}
+	config.ConnConfig.RuntimeParams["client_encoding"] = "UTF8" // a role may have another default
+	config.ConnConfig.ConnectTimeout = cmp.Or(config.ConnConfig.ConnectTimeout, defaultConnectTimeout)
+	config.PingTimeout = cmp.Or(config.PingTimeout, defaultPingTimeout)
+	config.AfterConnect = meetSession
+	config.BeforeClose = hangUp
+	return config, nil
+}
+
 // start begins the store's own work. The context it runs under ends with Close.
 func start(pool *pgxpool.Pool, options Options, sequence uint32) *Store {
 	ctx, stop := context.WithCancel(context.Background())
@@ -79,7 +92,7 @@ func start(pool *pgxpool.Pool, options Options, sequence uint32) *Store {
 		options:     options,
 		idleTimeout: milliseconds(options.IdleTransactionTimeout),
 		sql:         newStatements(options.Schema, sequence),
-		wake:        newWaker(pool, sequence, options.Logger),
+		wake:        newWaker(pool, sequence, options),
 		patience:    patientLockTimeout,
 		patient:     make(chan struct{}, max(1, pool.Config().MaxConns/4)),
 		closing:     make(chan struct{}),
@@ -194,43 +207,6 @@ func (s *Store) enter() error {
 }
 
 func (s *Store) leave() { s.calls.Done() }
-
-// withConn lends a connection to use, as a call of its own.
-func (s *Store) withConn(ctx context.Context, use func(conn *pgx.Conn) error) error {
-	if err := s.enter(); err != nil {
-		return err
-	}
-	defer s.leave()
-	return s.lend(ctx, use)
-}
-
-// lend lends a connection to use. A transaction that use leaves open is rolled back.
-func (s *Store) lend(ctx context.Context, use func(conn *pgx.Conn) error) error {
-	pooled, err := s.pool.Acquire(ctx)
-	if err != nil {
-		return &lostConnectionError{fmt.Errorf("connect to the database: %w", err)}
-	}
-	defer pooled.Release()
-	err = use(pooled.Conn())
-	rollBack(ctx, pooled.Conn().PgConn())
-	if err != nil && pooled.Conn().IsClosed() {
-		if ctx.Err() == nil {
-			s.pool.Reset() // a server that has restarted has left the other connections behind, too
-		}
-		return &lostConnectionError{err}
-	}
-	return err
-}
-
-// rollBack ends a transaction that is still open. When it cannot, the pool closes the connection.
-func rollBack(ctx context.Context, conn *pgconn.PgConn) {
-	if conn.IsClosed() || conn.TxStatus() == 'I' {
-		return
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
-	defer cancel()
-	_, _ = conn.Exec(ctx, "ROLLBACK").ReadAll()
-}
 
 // sleep waits for d, or returns the error of ctx when that ends first.
 func sleep(ctx context.Context, d time.Duration) error {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
@@ -26,6 +27,9 @@ const hearingTime = 2 * time.Second
 // theirs.
 const sqlNotify = `SELECT set_config('synchronous_commit', 'off', true), pg_notify($1, $2)`
 
+// sqlStayIdle lets the listening session be idle, as it is by nature.
+const sqlStayIdle = "SET idle_session_timeout = 0"
+
 const (
 	firstReconnect = 50 * time.Millisecond
 	maxReconnect   = 5 * time.Second
@@ -39,6 +43,7 @@ type waker struct {
 	channel string
 	self    string // what this process's notifications carry, to know them by
 	logger  *slog.Logger
+	timeout time.Duration // how long the database has for its answer
 
 	announce chan struct{} // holds a token when there is something to announce
 
@@ -46,12 +51,13 @@ type waker struct {
 	wake chan struct{} // closed at the next wake-up
 }
 
-func newWaker(pool *pgxpool.Pool, sequence uint32, logger *slog.Logger) *waker {
+func newWaker(pool *pgxpool.Pool, sequence uint32, options Options) *waker {
 	return &waker{
 		pool:     pool,
 		channel:  "pasttense_" + strconv.FormatUint(uint64(sequence), 10),
 		self:     uuid.NewString(),
-		logger:   logger,
+		logger:   options.Logger,
+		timeout:  options.AnswerTimeout,
 		announce: make(chan struct{}, 1),
 		wake:     make(chan struct{}),
 	}
@@ -98,7 +104,7 @@ func (w *waker) runAnnouncer(ctx context.Context) {
 
 // notify puts the token back when ctx ends before it has done its work.
 func (w *waker) notify(ctx context.Context) {
-	_, err := w.pool.Exec(ctx, sqlNotify, w.channel, w.self)
+	err := w.notifyOthers(ctx)
 	switch {
 	case err == nil:
 	case ctx.Err() != nil:
@@ -107,6 +113,13 @@ func (w *waker) notify(ctx context.Context) {
 		w.logger.WarnContext(ctx, "cannot notify other processes of new events; they will find them by polling",
 			"channel", w.channel, "error", err)
 	}
+}
+
+func (w *waker) notifyOthers(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, w.timeout)
+	defer cancel()
+	_, err := w.pool.Exec(ctx, sqlNotify, w.channel, w.self)
+	return err
 }
 
 func (w *waker) putToken() {
@@ -149,7 +162,7 @@ func (w *waker) listen(ctx context.Context) (listened bool, err error) {
 	if err := meetSession(ctx, conn); err != nil {
 		return false, err
 	}
-	if _, err := conn.Exec(ctx, "LISTEN "+w.channel); err != nil {
+	if err := w.exec(ctx, conn, "LISTEN "+w.channel); err != nil {
 		return false, err
 	}
 	if !sessionOf(conn).direct {
@@ -157,19 +170,38 @@ func (w *waker) listen(ctx context.Context) (listened bool, err error) {
 			return false, err
 		}
 	}
-	if _, err := conn.Exec(ctx, "SET idle_session_timeout = 0"); err != nil { // it is idle by nature
+	if err := w.exec(ctx, conn, sqlStayIdle); err != nil {
 		return false, err
 	}
 	w.wakeAll() // for what was notified while nobody listened
 	for {
-		notification, err := conn.WaitForNotification(ctx)
-		if err != nil {
+		notification, err := w.waitForNotification(ctx, conn)
+		switch {
+		case err != nil:
 			return true, err
-		}
-		if notification.Payload != w.self { // of that they have been told
+		case notification == nil: // it is only quiet
+		case notification.Payload != w.self: // of that they have been told
 			w.wakeAll()
 		}
 	}
+}
+
+// waitForNotification returns nil when none has come for a while but the database answers.
+func (w *waker) waitForNotification(ctx context.Context, conn *pgx.Conn) (*pgconn.Notification, error) {
+	waiting, cancel := context.WithTimeout(ctx, w.timeout)
+	defer cancel()
+	notification, err := conn.WaitForNotification(waiting)
+	if err == nil || waiting.Err() == nil || ctx.Err() != nil {
+		return notification, err
+	}
+	return nil, w.exec(ctx, conn, sqlStayIdle)
+}
+
+func (w *waker) exec(ctx context.Context, conn *pgx.Conn, statement string) error {
+	ctx, cancel := context.WithTimeout(ctx, w.timeout)
+	defer cancel()
+	_, err := conn.Exec(ctx, statement)
+	return err
 }
 
 // errDeaf means that notifications do not come through.
@@ -178,7 +210,7 @@ var errDeaf = errors.New("a notification did not come through the pooler")
 // hear waits for a notification through a pooler. In session mode it comes, whoever sent it. In transaction mode LISTEN
 // was done by a backend that serves somebody else by now, where it does no harm but is of no use.
 func (w *waker) hear(ctx context.Context, conn *pgx.Conn) error {
-	if _, err := w.pool.Exec(ctx, sqlNotify, w.channel, w.self); err != nil {
+	if err := w.notifyOthers(ctx); err != nil {
 		return err
 	}
 	waiting, cancel := context.WithTimeout(ctx, hearingTime)
@@ -187,6 +219,6 @@ func (w *waker) hear(ctx context.Context, conn *pgx.Conn) error {
 	if waiting.Err() == nil || ctx.Err() != nil {
 		return err
 	}
-	_, err = conn.Exec(ctx, "UNLISTEN "+w.channel) // perhaps of the same backend
+	err = w.exec(ctx, conn, "UNLISTEN "+w.channel) // perhaps of the same backend
 	return errors.Join(errDeaf, err)
 }
