@@ -9,6 +9,8 @@ import (
 // Parked is a sequence that a consumer has set aside: an event that it could not handle, and whatever comes after it in
 // its stream, up to the checkpoint. The events are where they always are, in the store.
 type Parked struct {
+	// Stream names the sequence. That of a process manager is the stream of an instance, and its events are those that
+	// are for the instance, in whatever streams they are.
 	Stream StreamID
 	// Version and Position are those of the first event that waits, Type is its type.
 	Version  Version

@@ -8,119 +8,122 @@ import (
 	"time"
 
 	"github.com/pasttense/pasttense/eventstore"
+	"github.com/pasttense/pasttense/internal/agenda"
 )
 
-// agenda has the tasks of each process, by instance.
-type agenda map[string]map[string]*eventstore.Task
-
-// Plan implements [eventstore.Agenda]. The process of the tasks is the move's consumer.
-func (t *Target) Plan(
-	ctx context.Context, move eventstore.Move, instances map[string]eventstore.Version,
-) error {
-	return moveError(move, t.step(ctx, move, func(now time.Time) {
-		t.agenda.plan(move.Consumer.Name, instances, now)
-	}))
+// Plan implements [eventstore.Agenda].
+func (t *Target) Plan(ctx context.Context, move eventstore.Move, entries []eventstore.Entry) error {
+	prepared, err := agenda.Prepare(move.Consumer.Name, entries)
+	if err == nil {
+		err = t.step(ctx, move, func(now time.Time) {
+			for _, entry := range prepared {
+				t.instances.takeIn(entry, now)
+			}
+		})
+	}
+	return moveError(move, err)
 }
 
-// Claim implements [eventstore.Agenda]. The DueAt of a returned task is the end of the lease.
+// Note implements [eventstore.Agenda].
+func (t *Target) Note(ctx context.Context, entry eventstore.Entry) error {
+	prepared, err := agenda.Prepare(entry.Process, []eventstore.Entry{entry})
+	if err == nil {
+		err = ctx.Err()
+	}
+	if err != nil {
+		return fmt.Errorf("note instance %q of process %q: %w", entry.Instance, entry.Process, err)
+	}
+	now := t.time()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.instances.takeIn(prepared[0], now)
+	return nil
+}
+
+// Claim implements [eventstore.Agenda]. Its cost grows with the number of instances that are open.
 func (t *Target) Claim(
-	ctx context.Context, process string, limit int, lease time.Duration,
+	ctx context.Context, process string, duty eventstore.Duty, now time.Time, limit int, lease time.Duration,
 ) ([]eventstore.Task, error) {
-	if err := ctx.Err(); err != nil {
+	err := eventstore.ValidateClaim(process, duty, limit, lease)
+	if err == nil {
+		err = ctx.Err()
+	}
+	if err != nil {
 		return nil, fmt.Errorf("claim tasks of process %q: %w", process, err)
 	}
-	now := t.time()
+	by := t.time()
+	if duty == eventstore.DutyTimers && !now.IsZero() {
+		by = agenda.Time(now)
+	}
+	until := agenda.Time(by.Add(lease))
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	due := slices.DeleteFunc(t.agenda.byDueTime(process), func(task *eventstore.Task) bool {
-		return task.DueAt.After(now)
-	})
-	due = due[:min(len(due), max(limit, 0))]
-	for _, task := range due {
-		task.DueAt = now.Add(lease)
+	due := t.instances.due(process, duty, by)
+	var tasks []eventstore.Task
+	for _, i := range due[:min(len(due), limit)] {
+		*i.dueAt(duty) = until
+		tasks = append(tasks, eventstore.Task{
+			Process: process, Instance: i.Instance, Duty: duty, Version: i.Version, Attempts: i.Attempts,
+			ClaimedAt: by, Until: until,
+		})
 	}
-	return values(due), nil
+	return tasks, nil
 }
 
-// Postpone implements [eventstore.Agenda].
-func (t *Target) Postpone(ctx context.Context, task eventstore.Task, delay time.Duration, reason string) error {
-	if err := ctx.Err(); err != nil {
-		return fmt.Errorf("postpone task %q of process %q: %w", task.Instance, task.Process, err)
+// Release implements [eventstore.Agenda].
+func (t *Target) Release(ctx context.Context, releases ...eventstore.Release) error {
+	if len(releases) == 0 {
+		return nil
+	}
+	joined, err := agenda.Join(releases)
+	if err == nil {
+		err = ctx.Err()
+	}
+	if err != nil {
+		first := releases[0].Task
+		return fmt.Errorf("release %d tasks, of instance %q of process %q first: %w",
+			len(releases), first.Instance, first.Process, err)
 	}
 	now := t.time()
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if planned, found := t.agenda[task.Process][task.Instance]; found {
-		if reason != "" {
-			planned.Attempts++
-			planned.Reason = reason
-		}
-		planned.DueAt = now.Add(delay)
+	for _, release := range joined {
+		t.instances.release(release, now)
 	}
 	return nil
 }
 
-// Done implements [eventstore.Agenda].
-func (t *Target) Done(ctx context.Context, task eventstore.Task) error {
-	if err := ctx.Err(); err != nil {
-		return fmt.Errorf("finish task %q of process %q: %w", task.Instance, task.Process, err)
-	}
-	now := t.time()
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	planned, found := t.agenda[task.Process][task.Instance]
-	switch {
-	case !found:
-	case planned.Version > task.Version:
-		planned.Attempts, planned.Reason, planned.DueAt = 0, "", now
-	default:
-		delete(t.agenda[task.Process], task.Instance)
-	}
-	return nil
-}
-
-// Tasks implements [eventstore.Agenda].
-func (t *Target) Tasks(ctx context.Context, process string) ([]eventstore.Task, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, fmt.Errorf("list tasks of process %q: %w", process, err)
+// Entries implements [eventstore.Agenda].
+func (t *Target) Entries(
+	ctx context.Context, process string, query eventstore.EntryQuery,
+) ([]eventstore.Entry, error) {
+	err := cmp.Or(eventstore.ValidateConsumer(process), query.Validate(), ctx.Err())
+	if err != nil {
+		return nil, fmt.Errorf("list instances of process %q: %w", process, err)
 	}
 	t.mu.RLock()
 	defer t.mu.RUnlock()
-	return values(t.agenda.byDueTime(process)), nil
-}
-
-// plan adds tasks that are due at once. A task that is there already gets the greater version.
-func (a agenda) plan(process string, instances map[string]eventstore.Version, now time.Time) {
-	tasks := a[process]
-	if tasks == nil {
-		tasks = make(map[string]*eventstore.Task)
-		a[process] = tasks
-	}
-	for instance, version := range instances {
-		if planned, found := tasks[instance]; found {
-			planned.Version = max(planned.Version, version)
-			continue
+	var entries []eventstore.Entry
+	for _, i := range t.instances[process] {
+		if i.matches(query) {
+			entries = append(entries, i.copy())
 		}
-		tasks[instance] = &eventstore.Task{Process: process, Instance: instance, Version: version, DueAt: now}
 	}
+	slices.SortFunc(entries, func(one, other eventstore.Entry) int { return cmp.Compare(one.Instance, other.Instance) })
+	if query.Limit > 0 {
+		entries = entries[:min(len(entries), query.Limit)]
+	}
+	return entries, nil
 }
 
-// byDueTime returns the tasks of a process, the one that is due first at the front.
-func (a agenda) byDueTime(process string) []*eventstore.Task {
-	tasks := make([]*eventstore.Task, 0, len(a[process]))
-	for _, task := range a[process] {
-		tasks = append(tasks, task)
+// Summary implements [eventstore.Agenda].
+func (t *Target) Summary(ctx context.Context, process string) (eventstore.AgendaSummary, error) {
+	err := cmp.Or(eventstore.ValidateConsumer(process), ctx.Err())
+	if err != nil {
+		return eventstore.AgendaSummary{}, fmt.Errorf("count the instances of process %q: %w", process, err)
 	}
-	slices.SortFunc(tasks, func(one, other *eventstore.Task) int {
-		return cmp.Or(one.DueAt.Compare(other.DueAt), cmp.Compare(one.Instance, other.Instance))
-	})
-	return tasks
-}
-
-func values(tasks []*eventstore.Task) []eventstore.Task {
-	copies := make([]eventstore.Task, len(tasks))
-	for i, task := range tasks {
-		copies[i] = *task
-	}
-	return copies
+	now := t.time()
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return t.instances.summary(process, now), nil
 }

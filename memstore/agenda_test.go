@@ -1,7 +1,6 @@
 package memstore_test
 
 import (
-	"fmt"
 	"testing"
 	"time"
 
@@ -14,107 +13,69 @@ import (
 
 const process = "checkout"
 
-// newAgenda returns a target that has the process.
-func newAgenda(t *testing.T, clock *clock) *memstore.Target {
+// planned returns a target that has the process with an entry.
+func planned(t *testing.T, clock *clock, entry eventstore.Entry) *memstore.Target {
 	t.Helper()
 	target := memstore.NewTarget(&memstore.TargetOptions{Now: clock.now})
 	define(t, target, process)
+	require.NoError(t, target.Plan(t.Context(), next(t, target, process), []eventstore.Entry{entry}))
 	return target
 }
 
-// plan makes the next move of the process and plans the instances.
-func plan(t *testing.T, target *memstore.Target, instances map[string]eventstore.Version) {
+func claim(t *testing.T, target *memstore.Target, duty eventstore.Duty, lease time.Duration) []eventstore.Task {
 	t.Helper()
-	require.NoError(t, target.Plan(t.Context(), next(t, target, process), instances))
-}
-
-func claim(t *testing.T, target *memstore.Target, limit int, lease time.Duration) []eventstore.Task {
-	t.Helper()
-	tasks, err := target.Claim(t.Context(), process, limit, lease)
+	tasks, err := target.Claim(t.Context(), process, duty, time.Time{}, 10, lease)
 	require.NoError(t, err)
 	return tasks
 }
 
-func tasks(t *testing.T, target *memstore.Target) []eventstore.Task {
+func entry(t *testing.T, target *memstore.Target) eventstore.Entry {
 	t.Helper()
-	all, err := target.Tasks(t.Context(), process)
+	all, err := target.Entries(t.Context(), process, eventstore.EntryQuery{})
 	require.NoError(t, err)
-	return all
+	require.Len(t, all, 1)
+	return all[0]
 }
 
-func TestClaimedTaskIsDueAgainAfterItsLease(t *testing.T) {
+// All times are those of the target's clock, to the microsecond.
+func TestAgendaHasOneClock(t *testing.T) {
 	clock := newClock()
-	target := newAgenda(t, clock)
-	plan(t, target, map[string]eventstore.Version{"1": 3})
-	planned := eventstore.Task{Process: process, Instance: "1", Version: 3, DueAt: clock.now()}
-	require.Equal(t, []eventstore.Task{planned}, tasks(t, target))
+	clock.advance(999) // nanoseconds
+	begun := clock.now().Truncate(time.Microsecond)
+	timer := eventstore.Timer{Name: "late", DueAt: begun.Add(time.Minute)}
+	given := eventstore.Entry{
+		Process: process, Instance: "1", Version: 3, Pending: true, Timers: []eventstore.Timer{timer},
+	}
+	target := planned(t, clock, given)
+	want := given
+	want.CommandsDueAt, want.UpdatedAt = begun, begun
+	require.Equal(t, want, entry(t, target))
 
-	claimed := planned
-	claimed.DueAt = clock.now().Add(time.Minute)
-	assert.Equal(t, []eventstore.Task{claimed}, claim(t, target, 10, time.Minute))
-	clock.advance(time.Minute - 1)
-	assert.Empty(t, claim(t, target, 10, time.Minute))
-	clock.advance(1)
-	assert.Len(t, claim(t, target, 10, time.Minute), 1)
+	task := eventstore.Task{Process: process, Instance: "1", Version: 3, ClaimedAt: begun, Until: begun.Add(time.Minute)}
+	require.Equal(t, []eventstore.Task{task}, claim(t, target, eventstore.DutyCommands, time.Minute+999))
+	require.Empty(t, claim(t, target, eventstore.DutyTimers, time.Hour))
+	clock.advance(time.Minute - time.Microsecond)
+	require.Empty(t, claim(t, target, eventstore.DutyCommands, time.Minute))
+	clock.advance(time.Microsecond)
+	require.Len(t, claim(t, target, eventstore.DutyTimers, time.Hour), 1)
+	tasks := claim(t, target, eventstore.DutyCommands, time.Minute)
+	require.Len(t, tasks, 1)
+
+	release := eventstore.Release{Task: tasks[0], Entry: given, Failed: true, Reason: "no answer", Delay: time.Hour + 999}
+	require.NoError(t, target.Release(t.Context(), release))
+	want.Attempts, want.Reason = 1, "no answer"
+	want.CommandsDueAt, want.UpdatedAt = begun.Add(time.Hour+time.Minute), begun.Add(time.Minute)
+	assert.Equal(t, want, entry(t, target))
+	clock.advance(2 * time.Hour)
+	summary, err := target.Summary(t.Context(), process)
+	require.NoError(t, err)
+	assert.Equal(t, eventstore.AgendaSummary{Open: 1, Pending: 1, WithTimers: 1, Overdue: time.Hour}, summary)
 }
 
-func TestClaimTakesWhatIsDueLongest(t *testing.T) {
-	clock := newClock()
-	target := newAgenda(t, clock)
-	for n := range 5 {
-		plan(t, target, map[string]eventstore.Version{fmt.Sprint(n): 1})
-		clock.advance(time.Second)
-	}
-	instances := func(tasks []eventstore.Task) (names []string) {
-		for _, task := range tasks {
-			names = append(names, task.Instance)
-		}
-		return names
-	}
-	assert.Equal(t, []string{"0", "1"}, instances(claim(t, target, 2, time.Minute)))
-	assert.Empty(t, claim(t, target, 0, time.Minute))
-	assert.Equal(t, []string{"2", "3", "4"}, instances(claim(t, target, 10, time.Hour)))
-	assert.Equal(t, []string{"0", "1", "2", "3", "4"}, instances(tasks(t, target)))
-	clock.advance(time.Minute)
-	assert.Equal(t, []string{"0", "1"}, instances(claim(t, target, 10, time.Minute)))
-}
-
-func TestPostponedTaskRemembersWhy(t *testing.T) {
-	clock := newClock()
-	target := newAgenda(t, clock)
-	plan(t, target, map[string]eventstore.Version{"1": 3})
-	for attempt := range 2 {
-		task := claim(t, target, 1, time.Minute)[0]
-		assert.Equal(t, attempt, task.Attempts)
-		require.NoError(t, target.Postpone(t.Context(), task, time.Hour, "no answer"))
-		assert.Equal(t, []eventstore.Task{{
-			Process: process, Instance: "1", Version: 3,
-			Attempts: attempt + 1, Reason: "no answer", DueAt: clock.now().Add(time.Hour),
-		}}, tasks(t, target))
-
-		plan(t, target, map[string]eventstore.Version{"1": 2})
-		assert.Empty(t, claim(t, target, 1, time.Minute), "a new plan does not change the due time")
-		clock.advance(time.Hour)
-	}
-}
-
-func TestDoneKeepsWhatWasPlannedMeanwhile(t *testing.T) {
-	clock := newClock()
-	target := newAgenda(t, clock)
-	plan(t, target, map[string]eventstore.Version{"1": 3, "2": 1})
-	require.NoError(t, target.Postpone(t.Context(), tasks(t, target)[0], 0, "no answer"))
-	claimed := claim(t, target, 10, time.Minute)
-	require.Len(t, claimed, 2)
-	plan(t, target, map[string]eventstore.Version{"1": 5})
-	clock.advance(time.Second)
-	for _, task := range claimed {
-		require.NoError(t, target.Done(t.Context(), task))
-	}
-
-	again := eventstore.Task{Process: process, Instance: "1", Version: 5, DueAt: clock.now()}
-	require.Equal(t, []eventstore.Task{again}, tasks(t, target))
-	require.NoError(t, target.Done(t.Context(), again))
-	require.NoError(t, target.Done(t.Context(), again))
-	require.NoError(t, target.Postpone(t.Context(), again, 0, "late"))
-	assert.Empty(t, tasks(t, target))
+func TestAgendaSharesNothingWithItsCallers(t *testing.T) {
+	timers := []eventstore.Timer{{Name: "x", DueAt: newClock().now()}}
+	target := planned(t, newClock(), eventstore.Entry{Process: process, Instance: "1", Version: 3, Timers: timers})
+	timers[0].Name = "given"
+	entry(t, target).Timers[0].Name = "returned"
+	assert.Equal(t, "x", entry(t, target).Timers[0].Name)
 }

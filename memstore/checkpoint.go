@@ -124,8 +124,8 @@ func (t *Target) Resume(ctx context.Context, consumer eventstore.ConsumerID) err
 	}))
 }
 
-// Forget implements [eventstore.Checkpoints]. With the consumer it removes the tasks of the process manager of its name.
-// It waits for a move of the consumer that is under way.
+// Forget implements [eventstore.Checkpoints]. With the consumer it removes the entries of the process manager of its
+// name. It waits for a move of the consumer that is under way.
 func (t *Target) Forget(ctx context.Context, consumer eventstore.ConsumerID) error {
 	return doing("forget", consumer, t.reshape(ctx, consumer, func(now time.Time) error {
 		c := t.find(consumer)
@@ -136,7 +136,7 @@ func (t *Target) Forget(ctx context.Context, consumer eventstore.ConsumerID) err
 			return eventstore.ErrOwned
 		}
 		delete(t.consumers, c.ConsumerID)
-		delete(t.agenda, c.Name)
+		delete(t.instances, c.Name)
 		return nil
 	}))
 }

@@ -1,4 +1,4 @@
-// Package memstore keeps events in memory, and the read models and process managers' tasks that follow from them. It is
+// Package memstore keeps events in memory, and the read models and process managers' agendas that follow from them. It is
 // for tests, for examples, and for programs that may forget.
 //
 // It keeps the guarantees that the Postgres backend does and passes the same tests, so what works with one works with

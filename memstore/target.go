@@ -11,11 +11,12 @@ import (
 
 // TargetOptions changes what [NewTarget] makes. The zero value of a field is its default.
 type TargetOptions struct {
-	// Now is the clock of checkpoints, leases and tasks; the default is [time.Now]. It is called from several goroutines.
+	// Now is the clock of checkpoints, leases and agendas; the default is [time.Now]. It is called from several
+	// goroutines.
 	Now func() time.Time
 }
 
-// Target keeps checkpoints, leases, read models, and the tasks of process managers in memory. It implements
+// Target keeps checkpoints, leases, read models, and the agendas of process managers in memory. It implements
 // [eventstore.Target] and [eventstore.Agenda]; its read models are in tables, made by [NewTable]. It is made by
 // [NewTarget].
 //
@@ -34,7 +35,7 @@ type Target struct {
 	// of the caller's runs.
 	mu        sync.RWMutex
 	consumers map[eventstore.ConsumerID]*consumer
-	agenda    agenda
+	instances instances
 	// moving is the partition whose move has begun: until work has ended nobody else changes its checkpoint.
 	moving *partition
 	// changed is closed when anything of a consumer has changed. It is nil while nobody waits for that.
@@ -53,7 +54,7 @@ func NewTarget(opts *TargetOptions) *Target {
 		turn:      newGate(),
 		rosters:   newGate(),
 		consumers: make(map[eventstore.ConsumerID]*consumer),
-		agenda:    make(agenda),
+		instances: make(instances),
 	}
 	if opts != nil && opts.Now != nil {
 		t.now = opts.Now

@@ -204,12 +204,6 @@ func TestTargetHonoursItsContext(t *testing.T) {
 	target := memstore.NewTarget(nil)
 	define(t, target, "sales")
 	ctx := ended(t)
-	_, err := target.Claim(ctx, "sales", 1, 0)
-	require.ErrorIs(t, err, context.Canceled)
-	_, err = target.Tasks(ctx, "sales")
-	require.ErrorIs(t, err, context.Canceled)
 	require.ErrorIs(t, target.Advance(ctx, next(t, target, "sales"), nothing), context.Canceled)
 	require.ErrorIs(t, target.Plan(ctx, next(t, target, "sales"), nil), context.Canceled)
-	require.ErrorIs(t, target.Postpone(ctx, eventstore.Task{}, 0, ""), context.Canceled)
-	require.ErrorIs(t, target.Done(ctx, eventstore.Task{}), context.Canceled)
 }

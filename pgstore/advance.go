@@ -56,7 +56,7 @@ func (t *Target) Advance(
 	switch {
 	case err != nil:
 	case work == nil && !touchesParking(move):
-		err = t.moveOnly(ctx, move)
+		err = t.moveOnly(ctx, move, func(*pgx.Batch) {})
 	default:
 		err = t.advance(ctx, move, work, func(*pgx.Batch) {})
 	}
@@ -141,9 +141,9 @@ func (t *Target) idleTimeoutOf(move eventstore.Move) time.Duration {
 	return max(min(move.IdleTimeout, t.idleTimeout), time.Millisecond)
 }
 
-// moveOnly moves a checkpoint over events that nobody handles, in one round trip. To lose that in a crash costs a second
-// look at these events.
-func (t *Target) moveOnly(ctx context.Context, move eventstore.Move) error {
+// moveOnly moves a checkpoint in one round trip. What queue queues is done in the same transaction, also when the move
+// cannot be made. To lose it in a crash costs a second look at the events that it was moved over.
+func (t *Target) moveOnly(ctx context.Context, move eventstore.Move, queue func(batch *pgx.Batch)) error {
 	id := move.Consumer
 	made := newMadeMove(move)
 	var now state
@@ -151,6 +151,7 @@ func (t *Target) moveOnly(ctx context.Context, move eventstore.Move) error {
 		batch.Queue(sqlUnhurried)
 		batch.Queue(t.sql.moveFrom, id.Name, id.Version, move.Partition, move.To, move.Events, move.From, move.Epoch).
 			QueryRow(scanMade(&made.at))
+		queue(batch)
 		batch.Queue(t.sql.state, id.Name, id.Version, move.Partition).QueryRow(now.scan)
 	})
 	if err == nil && !made.at.IsZero() {

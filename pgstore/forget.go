@@ -24,10 +24,16 @@ const (
 	sqlForgetParked   = `DELETE FROM {schema}.parked WHERE consumer = $1 AND version = $2`
 	sqlForgetSkipped  = `DELETE FROM {schema}.skipped WHERE consumer = $1 AND version = $2`
 	sqlForgetConsumer = `DELETE FROM {schema}.consumers WHERE consumer = $1 AND version = $2`
-	sqlForgetTasks    = `DELETE FROM {schema}.tasks WHERE process = $1`
+
+	// sqlForgetInstances locks the rows by instance, as all do who lock several.
+	sqlForgetInstances = `
+		WITH locked AS MATERIALIZED (
+			SELECT instance FROM {schema}.instances WHERE process = $1 ORDER BY instance FOR UPDATE
+		)
+		DELETE FROM {schema}.instances WHERE process = $1 AND instance = ANY (ARRAY(SELECT instance FROM locked))`
 )
 
-// Forget implements [eventstore.Checkpoints]. With a process manager its tasks are removed. The live one of several
+// Forget implements [eventstore.Checkpoints]. With a process manager the entries of its instances are removed. The live one of several
 // versions is not forgotten; that is an error wrapping [eventstore.ErrInvalid].
 func (t *Target) Forget(ctx context.Context, consumer eventstore.ConsumerID) error {
 	if err := validateChoice(consumer); err != nil {
@@ -69,7 +75,7 @@ func (t *Target) forgetIn(ctx context.Context, tx pgx.Tx, chosen chosenConsumer)
 		batch.Queue(statement, chosen.Name, chosen.Version)
 	}
 	if chosen.live {
-		batch.Queue(t.sql.forgetTasks, chosen.Name)
+		batch.Queue(t.sql.forgetInstances, chosen.Name)
 	}
 	return tx.SendBatch(ctx, batch).Close()
 }

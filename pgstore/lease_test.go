@@ -134,7 +134,7 @@ func TestForget(t *testing.T) {
 	second := eventstore.ConsumerID{Name: "sales", Version: 2}
 	c.define(sales, 2)
 	c.define(second, 1)
-	require.NoError(t, c.target.Plan(t.Context(), c.leaving(sales, 0, 3), map[string]eventstore.Version{"42": 1}))
+	require.NoError(t, c.target.Plan(t.Context(), c.leaving(sales, 0, 3), []eventstore.Entry{{Process: sales.Name, Instance: "42", Version: 1}}))
 	require.ErrorIs(t, c.target.Forget(t.Context(), sales), eventstore.ErrInvalid, "the live one of several")
 	c.give(second, "one", time.Hour)
 	require.ErrorIs(t, c.target.Forget(t.Context(), second), eventstore.ErrOwned)
@@ -152,7 +152,7 @@ func TestForget(t *testing.T) {
 	awaitBlocked(t, pool)
 	require.NoError(t, finish())
 	forgetting.Wait()
-	for _, table := range []string{"consumers", "checkpoints", "members", "parked", "skipped", "tasks"} {
+	for _, table := range []string{"consumers", "checkpoints", "members", "parked", "skipped", "instances"} {
 		var rows int
 		require.NoError(t, pool.QueryRow(t.Context(), "SELECT count(*) FROM pasttense."+table).Scan(&rows))
 		assert.Zero(t, rows, table)

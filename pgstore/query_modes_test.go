@@ -76,17 +76,40 @@ func planAndClaim(t *testing.T, databaseURL string) {
 	checkout := eventstore.ConsumerID{Name: "$pm.checkout", Version: 1}
 	c := consumers(t, target)
 	c.define(checkout, 1)
-	instances := map[string]eventstore.Version{"42": 1, "43": 1}
-	require.NoError(t, target.Plan(t.Context(), c.leaving(checkout, 0, 7), instances))
-	tasks, err := target.Claim(t.Context(), "$pm.checkout", 10, time.Hour)
+	timer := eventstore.Timer{Name: "it's \\ late", DueAt: time.Date(2031, 3, 1, 12, 0, 0, 1000, time.UTC)}
+	one := eventstore.Entry{
+		Process: checkout.Name, Instance: "42", Version: 1, Pending: true, Timers: []eventstore.Timer{timer},
+	}
+	other, over := one, one
+	other.Instance, over.Instance = "43", "44"
+	over.Pending, over.Over = false, true
+	require.NoError(t, target.Plan(t.Context(), c.leaving(checkout, 0, 7), []eventstore.Entry{one, other, over}))
+	parking := c.leaving(checkout, 0, 8)
+	parking.Park = []eventstore.Parked{{Stream: order42, Version: 1, Position: 8, Type: addedType}}
+	require.NoError(t, target.Plan(t.Context(), parking, []eventstore.Entry{one}))
+	tasks, err := target.Claim(t.Context(), checkout.Name, eventstore.DutyCommands, time.Time{}, 10, time.Hour)
 	require.NoError(t, err)
 	require.Len(t, tasks, 2)
-	require.NoError(t, target.Postpone(t.Context(), tasks[0], time.Minute, "it's down"))
-	require.NoError(t, target.Done(t.Context(), tasks[1]))
-	tasks, err = target.Tasks(t.Context(), "$pm.checkout")
+	timers, err := target.Claim(t.Context(), checkout.Name, eventstore.DutyTimers, timer.DueAt, 10, time.Hour)
 	require.NoError(t, err)
-	require.Len(t, tasks, 1)
-	assert.Equal(t, "it's down", tasks[0].Reason)
+	require.Len(t, timers, 2)
+	other.Pending, other.Over = false, true
+	require.NoError(t, target.Release(t.Context(),
+		eventstore.Release{Task: tasks[0], Entry: one, Failed: true, Reason: "it's down", Delay: time.Minute},
+		eventstore.Release{Task: timers[0], Entry: one},
+		eventstore.Release{Task: tasks[1], Entry: other},
+	))
+	one.Parked = true
+	require.NoError(t, target.Note(t.Context(), one))
+	query := eventstore.EntryQuery{Pending: true, Parked: true, WithTimers: true, Limit: 1}
+	entries, err := target.Entries(t.Context(), checkout.Name, query)
+	require.NoError(t, err)
+	require.Len(t, entries, 1)
+	assert.Equal(t, "it's down", entries[0].Reason)
+	assert.Equal(t, []eventstore.Timer{timer}, entries[0].Timers)
+	summary, err := target.Summary(t.Context(), checkout.Name)
+	require.NoError(t, err)
+	assert.Equal(t, eventstore.AgendaSummary{Open: 1, Pending: 1, Parked: 1, WithTimers: 1}, summary)
 	require.NoError(t, target.Pause(t.Context(), c.checkpoints(checkout)[0], "poison"))
 	assert.True(t, c.checkpoints(checkout)[0].Paused)
 }

@@ -16,8 +16,8 @@ import (
 type Roles struct {
 	// Writer appends, imports and reads events, and runs consumers, as Consumer does.
 	Writer string
-	// Consumer reads events, and runs, controls and forgets consumers: it keeps their checkpoints, leases, tasks, and
-	// what they have parked and skipped.
+	// Consumer reads events, and runs, controls and forgets consumers: it keeps their checkpoints, leases, and
+	// what they have parked and skipped, and the agendas of process managers.
 	Consumer string
 	// Reader only reads.
 	Reader string
@@ -33,7 +33,7 @@ const (
 	sqlGrantConsume = `GRANT INSERT, UPDATE, DELETE ON ` + consumerTables + ` TO {role}`
 
 	consumerTables = `{schema}.consumers, {schema}.checkpoints, {schema}.members, {schema}.parked, {schema}.skipped,
-			{schema}.tasks`
+			{schema}.instances`
 
 	sqlGrantAppend = `
 		GRANT INSERT ON {schema}.events TO {role};

@@ -3,6 +3,8 @@ package pgstore
 import (
 	"strconv"
 	"strings"
+
+	"github.com/pasttense/pasttense/eventstore"
 )
 
 // statements are the store's SQL statements with its schema and its lock class filled in. Each is explained beside the
@@ -72,9 +74,11 @@ type targetStatements struct {
 	keepConsumers, lockPartitions, stop                                 string
 	handled, removePartitions, makePartitions                           string
 	parked, skipped, park, unpark, retry, skip, partitions, renew       string
-	hasOthers, isRun, forgetTasks                                       string
+	hasOthers, isRun, forgetInstances                                   string
 	forget                                                              []string // of the consumer's tables
-	plan, claim, postpone, done, notDone, tasks                         string
+	plan, note, removeOver, entries, summary                            string
+	claim                                                               map[eventstore.Duty]string
+	release, releaseIdle, releaseOver, releaseOlder                     string
 	readModels                                                          readModelStatements
 }
 
@@ -119,13 +123,20 @@ func newTargetStatements(schema string) targetStatements {
 			fill(sqlRemovePartitions), fill(sqlForgetMembers), fill(sqlForgetParked), fill(sqlForgetSkipped),
 			fill(sqlForgetConsumer),
 		},
-		forgetTasks: fill(sqlForgetTasks),
-		plan:        fill(sqlPlan),
-		claim:       fill(sqlClaim),
-		postpone:    fill(sqlPostpone),
-		done:        fill(sqlDone),
-		notDone:     fill(sqlNotDone),
-		tasks:       fill(sqlTasks),
-		readModels:  newReadModelStatements(schema),
+		forgetInstances: fill(sqlForgetInstances),
+		plan:            fill(sqlPlan),
+		note:            fill(sqlNote),
+		removeOver:      fill(sqlRemoveOver),
+		entries:         fill(sqlEntries),
+		summary:         fill(sqlSummary),
+		claim: map[eventstore.Duty]string{
+			eventstore.DutyCommands: fill(fillDue(sqlClaim, "commands_due_at")),
+			eventstore.DutyTimers:   fill(fillDue(sqlClaim, "timers_due_at")),
+		},
+		release:      fill(sqlReleaseTask),
+		releaseIdle:  fill(sqlReleaseIdleTask),
+		releaseOver:  fill(sqlReleaseOverTask),
+		releaseOlder: fill(sqlReleaseOlderTask),
+		readModels:   newReadModelStatements(schema),
 	}
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/pasttense/pasttense/eventstore"
 )
 
-// Target keeps checkpoints, leases, read models and the tasks of process managers in a Postgres database: that of the
+// Target keeps checkpoints, leases, read models and the agendas of process managers in a Postgres database: that of the
 // store, or another one with the store's schema. It implements [eventstore.Target] for [pgx.Tx], and
 // [eventstore.Agenda]. It is safe for concurrent use.
 //

@@ -94,36 +94,42 @@ func (a killedAgenda) Checkpoints(
 	return checkpoints, err
 }
 
-func (a killedAgenda) Plan(
-	ctx context.Context, move eventstore.Move, instances map[string]eventstore.Version,
-) error {
-	return a.step(func() error { return a.Agenda.Plan(ctx, move, instances) })
+func (a killedAgenda) Parked(
+	ctx context.Context, id eventstore.ConsumerID, query eventstore.ParkedQuery,
+) (parked []eventstore.Parked, err error) {
+	err = a.step(func() error {
+		parked, err = a.Agenda.Parked(ctx, id, query)
+		return err
+	})
+	return parked, err
+}
+
+func (a killedAgenda) Plan(ctx context.Context, move eventstore.Move, entries []eventstore.Entry) error {
+	return a.step(func() error { return a.Agenda.Plan(ctx, move, entries) })
 }
 
 func (a killedAgenda) Claim(
-	ctx context.Context, process string, limit int, lease time.Duration,
+	ctx context.Context, process string, duty eventstore.Duty, now time.Time, limit int, lease time.Duration,
 ) (tasks []eventstore.Task, err error) {
 	err = a.step(func() error {
-		tasks, err = a.Agenda.Claim(ctx, process, limit, lease)
+		tasks, err = a.Agenda.Claim(ctx, process, duty, now, limit, lease)
 		return err
 	})
 	return tasks, err
 }
 
-func (a killedAgenda) Postpone(ctx context.Context, task eventstore.Task, delay time.Duration, reason string) error {
-	return a.step(func() error { return a.Agenda.Postpone(ctx, task, delay, reason) })
+func (a killedAgenda) Release(ctx context.Context, releases ...eventstore.Release) error {
+	return a.step(func() error { return a.Agenda.Release(ctx, releases...) })
 }
 
-func (a killedAgenda) Done(ctx context.Context, task eventstore.Task) error {
-	return a.step(func() error { return a.Agenda.Done(ctx, task) })
-}
-
-func (a killedAgenda) Tasks(ctx context.Context, process string) (tasks []eventstore.Task, err error) {
+func (a killedAgenda) Entries(
+	ctx context.Context, process string, query eventstore.EntryQuery,
+) (entries []eventstore.Entry, err error) {
 	err = a.step(func() error {
-		tasks, err = a.Agenda.Tasks(ctx, process)
+		entries, err = a.Agenda.Entries(ctx, process, query)
 		return err
 	})
-	return tasks, err
+	return entries, err
 }
 
 // mortal returns a manager in a process that may be killed.
@@ -181,7 +187,7 @@ func killedAtStep(p *place, step int, after bool) (dies bool) {
 func TestKillingOneProcessAfterTheOther(t *testing.T) {
 	t.Parallel()
 	for name, newPlace := range places {
-		for _, life := range []int{7, 8, 9, 11, 13} {
+		for _, life := range []int{10, 11, 12, 14, 17} {
 			t.Run(fmt.Sprintf("%s, %d steps each", name, life), func(t *testing.T) {
 				t.Parallel()
 				p := newPlace(t)

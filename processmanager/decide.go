@@ -1,190 +1,123 @@
 package processmanager
 
 import (
-	"encoding/json"
 	"fmt"
-
-	"github.com/google/uuid"
+	"reflect"
+	"slices"
+	"time"
 
 	"github.com/pasttense/pasttense/eventstore"
 	"github.com/pasttense/pasttense/internal/consumer"
 )
 
-// stateSchemaVersion is that of every state stored.
-const stateSchemaVersion = 1
-
-// Decision is what an instance decides on an input.
-type Decision[S, C any] struct {
-	// Instance is the instance's key.
-	Instance string
-	// State is that after the decision, as it will be read back from the store.
-	State S
-	// Effects are what else is to be done, with the commands as dispatch will get them.
-	Effects Effects[C]
-	// CommandIDs has the ID of each command.
-	CommandIDs []uuid.UUID
-}
-
-// Decide returns what the process decides on an event: a decision for each instance that the event is routed to, none
-// for an event that is not for this process. State gives the state of an instance before the event, the zero value for
-// a new one.
-//
-// Decide neither reads nor writes anything and runs no command. It is what a running manager does with an event that is
-// new to an instance, for tests and tools; see package processmanagertest. It returns an error when the event's type
-// is unknown, when route or reaction panics, and when state or commands cannot be stored.
-func (m *Manager[S, C]) Decide(
-	event eventstore.RecordedEvent, state func(instance string) S,
-) ([]Decision[S, C], error) {
-	reactions, err := m.route(event)
+// decide lets a draft react to an input, and adds what it decides.
+func (m *core[C]) decide(
+	d *draft, by *definition[C], in input, react reaction[C], metadata eventstore.Metadata,
+) error {
+	record, err := m.decision(d, by, in, react)
 	if err != nil {
-		return nil, err
+		return fmt.Errorf("process %q, instance %q: decide: %w", m.name, d.stream.Key, err)
 	}
-	decisions := make([]Decision[S, C], len(reactions))
-	for n, r := range reactions {
-		if decisions[n], err = m.try(inputOf(event), r, state(r.instance)); err != nil {
-			return nil, err
-		}
-	}
-	return decisions, nil
+	return d.add(record, metadata)
 }
 
-// DecideRefused returns what the instance decides when its command was refused, and false when the process has no
-// [OnRefused]. For the rest it is like [Manager.Decide].
-func (m *Manager[S, C]) DecideRefused(refused Refused[C], state S) (Decision[S, C], bool, error) {
-	if m.onRefused == nil {
-		return Decision[S, C]{}, false, nil
-	}
-	decision, err := m.try(input{Refused: &refused.Command.ID}, m.reactionTo(refused), state)
-	return decision, true, err
-}
-
-// try returns a decision that went through the codecs as it will on its way to the store and back.
-func (m *Manager[S, C]) try(in input, r reaction[S, C], state S) (Decision[S, C], error) {
-	var none Decision[S, C]
-	before, err := encodeState(state)
-	if err != nil {
-		return none, m.explain(r.instance, err)
-	}
-	record, err := m.decide(in, r, &before)
-	if err != nil {
-		return none, err
-	}
-	decision := Decision[S, C]{Instance: r.instance, Effects: Effects[C]{Complete: record.Completed}}
-	if decision.State, err = decodeState[S](&record.State); err != nil {
-		return none, m.explain(r.instance, err)
-	}
-	stored := eventstore.RecordedEvent{Stream: m.history.stream(r.instance)}
-	for _, command := range record.Commands {
-		decoded, err := m.decodeCommand(&tracked{commandRecord: command, decision: stored})
-		if err != nil {
-			return none, m.explain(r.instance, err)
-		}
-		decision.Effects.Send = append(decision.Effects.Send, decoded)
-		decision.CommandIDs = append(decision.CommandIDs, command.ID)
-	}
-	return decision, nil
-}
-
-// route returns what the instances do with an event: one reaction for each instance.
-func (m *Manager[S, C]) route(event eventstore.RecordedEvent) (reactions []reaction[S, C], err error) {
-	family, known := m.families[event.Stream.Category]
-	if !known {
-		return nil, nil
-	}
-	defer func() {
-		if err != nil {
-			err = fmt.Errorf("process %q: route event: %w", m.name, err)
-		}
-	}()
-	defer consumer.Recover(&err)
-	all, err := family(event)
-	if err != nil {
-		return nil, err
-	}
-	return byInstance(all), nil
-}
-
-// byInstance joins the reactions of one instance into one, since there is one decision for each input. There are
-// several where the codec has split a stored event.
-func byInstance[S, C any](all []reaction[S, C]) []reaction[S, C] {
-	joined := make([]reaction[S, C], 0, len(all))
-	place := make(map[string]int, len(all))
-	for _, r := range all {
-		if n, found := place[r.instance]; found {
-			joined[n] = r.after(joined[n])
-			continue
-		}
-		place[r.instance] = len(joined)
-		joined = append(joined, r)
-	}
-	return joined
-}
-
-func (m *Manager[S, C]) reactionTo(refused Refused[C]) reaction[S, C] {
-	return reaction[S, C]{
-		instance: refused.Command.Instance,
-		react:    func(state S) (S, Effects[C]) { return m.onRefused(state, refused) },
-	}
-}
-
-// decide runs a reaction and returns the record of what it decided. The state before is nil for a new instance. The
-// reaction gets a state that nobody else has.
-func (m *Manager[S, C]) decide(
-	in input, r reaction[S, C], before *payload,
+// decision runs a reaction and returns the record of what it decided.
+func (m *core[C]) decision(
+	d *draft, by *definition[C], in input, react reaction[C],
 ) (record decidedRecord, err error) {
-	defer func() {
-		if err != nil {
-			err = m.explain(r.instance, err)
-		}
-	}()
-	defer consumer.Recover(&err)
-	state, err := decodeState[S](before)
+	defer consumer.Recover(&err) // of codecs and Undo
+	state, effects, err := m.run(react, d.State)
 	if err != nil {
 		return decidedRecord{}, err
 	}
-	state, effects := r.react(state)
-	record = decidedRecord{Input: in, Completed: effects.Complete}
-	if record.State, err = encodeState(state); err != nil {
+	if err := effects.validate(func(name string) bool { return by.timers[name] != nil }); err != nil {
 		return decidedRecord{}, err
+	}
+	record = decidedRecord{
+		Input:      in,
+		Definition: by.version,
+		State:      state,
+		Canceled:   effects.Cancel,
+		Completed:  effects.Complete,
+		Failed:     textOf(effects.Fail),
+	}
+	for _, timer := range effects.Schedule {
+		timer.DueAt = timer.DueAt.UTC().Truncate(time.Microsecond) // as every database stores it
+		if err := timer.Validate(); err != nil {
+			return decidedRecord{}, err
+		}
+		record.Scheduled = append(record.Scheduled, timer)
+	}
+	if n := len(d.Timers) + len(record.Scheduled); n >= eventstore.MaxTimers { // one is for what is kept
+		return decidedRecord{}, fmt.Errorf("%w: with %d timers more there are %d, the limit is %d",
+			eventstore.ErrInvalid, len(record.Scheduled), n, eventstore.MaxTimers-1)
+	}
+	if record.Failed != "" {
+		record.Commands = undo(d.instance, in.leavesDoubt())
 	}
 	for index, command := range effects.Send {
-		data, err := m.commands.Encode(command)
+		sent, err := m.sending(command)
 		if err != nil {
 			return decidedRecord{}, fmt.Errorf("command %d: %w", index, err)
 		}
-		record.Commands = append(record.Commands, commandRecord{
-			ID:      commandID(m.name, r.instance, in, index),
-			Type:    data.Type,
-			payload: payloadOf(data),
-		})
+		sent.ID = commandID(m.name, d.stream.Key, in, index)
+		record.Commands = append(record.Commands, sent)
 	}
 	return record, nil
 }
 
-func (m *Manager[S, C]) explain(instance string, err error) error {
-	return fmt.Errorf("process %q, instance %q: decide: %w", m.name, instance, err)
+// run runs a reaction, and a second time where it is to be checked that it is pure.
+func (m *core[C]) run(react reaction[C], before *payload) (payload, Effects[C], error) {
+	state, effects, err := react(before)
+	if err != nil || !m.options.Strict {
+		return state, effects, err
+	}
+	again, effectsAgain, err := react(before)
+	if err != nil || !reflect.DeepEqual(state, again) || !reflect.DeepEqual(effects, effectsAgain) {
+		return payload{}, Effects[C]{}, fmt.Errorf("the reaction is not pure: called again it decides otherwise"+
+			"\n    at first: %s %+v\n    again:    %s %+v (error: %v)", state.Data, effects, again.Data, effectsAgain, err)
+	}
+	return state, effects, nil
 }
 
-func encodeState[S any](state S) (payload, error) {
-	data, err := json.Marshal(state)
+// sending returns the record of a command that is sent, with what undoes it, and without an ID.
+func (m *core[C]) sending(command C) (commandRecord, error) {
+	data, err := m.commands.Encode(command)
 	if err != nil {
-		return payload{}, fmt.Errorf("encode state: %w", err)
+		return commandRecord{}, err
 	}
-	return payload{SchemaVersion: stateSchemaVersion, ContentType: eventstore.ContentTypeJSON, Data: data}, nil
+	sent := commandRecord{Type: data.Type, payload: payloadOf(data)}
+	undoable, can := any(command).(Undoable[C])
+	if !can {
+		return sent, nil
+	}
+	data, err = m.commands.Encode(undoable.Undo())
+	if err != nil {
+		return commandRecord{}, fmt.Errorf("what undoes it: %w", err)
+	}
+	sent.Undo = &undoRecord{Type: data.Type, payload: payloadOf(data)}
+	return sent, nil
 }
 
-// decodeState returns the zero state for nil.
-func decodeState[S any](p *payload) (S, error) {
-	var state S
-	if p == nil {
-		return state, nil
+// leavesDoubt reports whether the first pending command may have been carried out at the time of an input. When the one
+// before it has only now been refused, it was not.
+func (in input) leavesDoubt() bool { return in.Refused == nil }
+
+// undo returns the commands that undo what an instance has done, the last first. Where there is doubt, the first of
+// those that are pending may have been carried out.
+func undo(i *instance, doubt bool) []commandRecord {
+	done := i.Undoable
+	if next := i.next(); doubt && next != nil && next.Undo != nil {
+		done = append(slices.Clip(done), *next)
 	}
-	if p.SchemaVersion != stateSchemaVersion || p.ContentType != eventstore.ContentTypeJSON {
-		return state, fmt.Errorf("decode state (schema version %d, %s): %w",
-			p.SchemaVersion, p.ContentType, eventstore.ErrUnknownType)
+	var commands []commandRecord
+	for _, command := range slices.Backward(done) {
+		commands = append(commands, commandRecord{
+			ID:      undoID(command.ID),
+			Type:    command.Undo.Type,
+			payload: command.Undo.payload,
+			Undoes:  &command.ID,
+		})
 	}
-	if err := json.Unmarshal(p.Data, &state); err != nil {
-		return state, fmt.Errorf("decode state: %w", err)
-	}
-	return state, nil
+	return commands
 }

@@ -28,8 +28,13 @@ func TestNewPanicsForAMistakeInTheProgram(t *testing.T) {
 		{Attempts: -1},
 		{DispatchTimeout: -1},
 		{PollInterval: -1},
-		{Lease: time.Second},
-		{Lease: time.Second, DispatchTimeout: time.Second},
+		{DispatchLease: time.Second},
+		{DispatchLease: time.Second, DispatchTimeout: time.Second},
+		{Lease: -1},
+		{Partitions: -1},
+		{Partitions: eventstore.MaxPartitions + 1},
+		{Version: -1},
+		{Unrouted: 7},
 		{MinBackoff: -1},
 		{MinBackoff: time.Minute, MaxBackoff: time.Second},
 	} {
@@ -45,7 +50,7 @@ func TestOnPanicsForAMistakeInTheProgram(t *testing.T) {
 	on := func(codec eventstore.Codec[OrderEvent]) func() {
 		return func() { processmanager.On(m, codec, processmanager.ByStream, react) }
 	}
-	require.PanicsWithValue(t, `processmanager.On: process "shipping" reacts to category "order" twice`, on(orderEvents))
+	require.PanicsWithValue(t, `processmanager.On: process "shipping": it reacts to category "order" twice`, on(orderEvents))
 	require.Panics(t, on(labeled{orderEvents, "a-b"}))
 	require.Panics(t, func() { processmanager.On(m, labeled{orderEvents, "other"}, nil, react) })
 	require.Panics(t, func() { processmanager.OnRefused(m, reactToRefusal) }, "twice")
@@ -109,24 +114,29 @@ func TestAnEventThatItsCodecSplitsIsOneInput(t *testing.T) {
 	require.Equal(t, 2, decisions)
 }
 
-// TestAnEventCanBeForSeveralInstances is a codec that splits an event whose parts are routed apart.
-func TestAnEventCanBeForSeveralInstances(t *testing.T) {
-	p := newPlace(t)
-	m := processmanager.New[Shipping]("shipping", p.store, p.agenda, commands, p.receive, options())
-	processmanager.On(m, splitting{orderEvents}, func(e eventstore.Envelope[OrderEvent]) string {
-		if placed, ok := e.Event.(Placed); ok && placed.Amount > 10 {
-			return "large"
-		}
-		return "small"
-	}, func(s Shipping, e eventstore.Envelope[OrderEvent]) (Shipping, effects) {
-		return Shipping{Amount: s.Amount + e.Event.(Placed).Amount}, effects{}
-	})
-	p.append("1", Placed{Amount: 10})
-	require.NoError(t, m.CatchUp(t.Context()))
-	for key, amount := range map[string]int{"small": 10, "large": 11} {
-		instance, err := m.Instance(t.Context(), key)
-		require.NoError(t, err)
-		require.Equal(t, amount, instance.State.Amount)
+// TestAnEventIsRoutedInOneWay is a codec that splits an event whose parts are routed apart: nobody can tell what to
+// do.
+func TestAnEventIsRoutedInOneWay(t *testing.T) {
+	for name, c := range map[string]struct {
+		first, second processmanager.Route
+		said          string
+	}{
+		"to two instances": {processmanager.Start("x"), processmanager.Start("y"), `to instances "x" and "y"`},
+		"in two ways":      {processmanager.Start("x"), processmanager.Continue("x"), "be routed in one way"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := newPlace(t)
+			m := processmanager.New[Shipping]("shipping", p.store, p.agenda, commands, p.receive, options())
+			processmanager.On(m, splitting{orderEvents}, func(e envelope) processmanager.Route {
+				if e.Event.(Placed).Amount == 10 {
+					return c.first
+				}
+				return c.second
+			}, reactToOrder)
+			p.append("1", Placed{Amount: 10})
+			require.ErrorContains(t, m.CatchUp(t.Context()), c.said)
+			require.Empty(t, p.stream("$pm.shipping", "x"))
+		})
 	}
 }
 
@@ -135,7 +145,9 @@ func TestSeveralFamilies(t *testing.T) {
 	m := p.manager()
 	type Arrived struct{ Order string }
 	deliveries := eventstore.JSON("delivery", map[string]Arrived{"delivery.arrived": {}})
-	processmanager.On(m, deliveries, func(e eventstore.Envelope[Arrived]) string { return e.Event.Order },
+	processmanager.On(m, deliveries, func(e eventstore.Envelope[Arrived]) processmanager.Route {
+		return processmanager.StartOrContinue(e.Event.Order)
+	},
 		func(s Shipping, _ eventstore.Envelope[Arrived]) (Shipping, effects) {
 			s.Steps = append(s.Steps, "arrived")
 			return s, effects{}
@@ -173,7 +185,8 @@ func TestUnknownTypesAreErrorsUnlessIgnored(t *testing.T) {
 func TestAKeyThatNamesNoStreamIsAnError(t *testing.T) {
 	p := newPlace(t)
 	m := processmanager.New[int]("shipping", p.store, p.agenda, commands, p.receive, options())
-	processmanager.On(m, orderEvents, func(eventstore.Envelope[OrderEvent]) string { return "a\x00b" },
+	processmanager.On(m, orderEvents,
+		func(eventstore.Envelope[OrderEvent]) processmanager.Route { return processmanager.Start("a\x00b") },
 		func(int, eventstore.Envelope[OrderEvent]) (int, effects) { return 0, effects{} })
 	p.append("1", Paid{})
 	require.ErrorIs(t, m.CatchUp(t.Context()), eventstore.ErrInvalid)

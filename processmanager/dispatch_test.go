@@ -45,8 +45,7 @@ func TestADeadReceiverHoldsUpItsInstanceOnly(t *testing.T) {
 		p.requireFulfilled(fmt.Sprint(n))
 	}
 
-	pending, err := m.Pending(t.Context())
-	require.NoError(t, err)
+	pending := p.pending(m)
 	require.Len(t, pending, 1)
 	require.Equal(t, "dead", pending[0].Instance)
 	require.Positive(t, pending[0].Attempts)
@@ -196,7 +195,7 @@ func TestADispatchEndsBeforeItsLease(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPlace(t)
 		opts := options()
-		opts.DispatchTimeout, opts.Lease = 2*time.Second, 3*time.Second
+		opts.DispatchTimeout, opts.DispatchLease = 2*time.Second, 3*time.Second
 		m := newShipping(p.store, p.agenda, func(ctx context.Context, _ command) error {
 			<-ctx.Done()
 			return ctx.Err()
@@ -205,9 +204,7 @@ func TestADispatchEndsBeforeItsLease(t *testing.T) {
 		begin := time.Now()
 		require.ErrorIs(t, m.CatchUp(t.Context()), context.DeadlineExceeded)
 		require.Equal(t, opts.DispatchTimeout, time.Since(begin))
-		pending, err := m.Pending(t.Context())
-		require.NoError(t, err)
-		require.Equal(t, 1, pending[0].Attempts)
+		require.Equal(t, 1, p.pending(m)[0].Attempts)
 	})
 }
 
@@ -216,9 +213,10 @@ func TestALongQueueIsHandedBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPlace(t)
 		opts := options()
-		opts.DispatchTimeout, opts.Lease = 2*time.Second, 6*time.Second
-		claims := &claimTimes{Agenda: p.agenda}
-		m := processmanager.New[int]("shipping", p.store, claims, commands, func(context.Context, command) error {
+		opts.DispatchTimeout, opts.DispatchLease = 2*time.Second, 6*time.Second
+		claims := 0
+		agenda := &claimed{p.agenda, func(eventstore.Duty) { claims++ }}
+		m := processmanager.New[int]("shipping", p.store, agenda, commands, func(context.Context, command) error {
 			time.Sleep(1500 * time.Millisecond)
 			return nil
 		}, opts)
@@ -228,25 +226,39 @@ func TestALongQueueIsHandedBack(t *testing.T) {
 			})
 		p.append("1", Paid{})
 		require.NoError(t, m.CatchUp(t.Context()))
-		require.Len(t, claims.taken, 3, "two commands begin in the first two of the six seconds")
+		require.Equal(t, 3, claims, "two commands begin in the first two of the six seconds")
 		p.requireRecords("1", map[string]int{"decided": 1, "dispatched": 6})
 	})
 }
 
-// claimTimes notes when tasks were claimed.
-type claimTimes struct {
+// claimed is an agenda that calls a function when tasks have been claimed.
+type claimed struct {
 	eventstore.Agenda
-	taken []time.Time
+	then func(duty eventstore.Duty)
 }
 
-func (a *claimTimes) Claim(
-	ctx context.Context, process string, limit int, lease time.Duration,
+func (a *claimed) Claim(
+	ctx context.Context, process string, duty eventstore.Duty, now time.Time, limit int, lease time.Duration,
 ) ([]eventstore.Task, error) {
-	tasks, err := a.Agenda.Claim(ctx, process, limit, lease)
+	tasks, err := a.Agenda.Claim(ctx, process, duty, now, limit, lease)
 	if len(tasks) > 0 {
-		a.taken = append(a.taken, time.Now())
+		a.then(duty)
 	}
 	return tasks, err
+}
+
+// TestTheFirstCommandOfALeaseIsDispatched has leases that leave no more time than a dispatch may take.
+func TestTheFirstCommandOfALeaseIsDispatched(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPlace(t)
+		opts := options()
+		opts.DispatchTimeout, opts.DispatchLease = time.Second, time.Second+time.Microsecond
+		slow := &claimed{p.agenda, func(eventstore.Duty) { time.Sleep(time.Millisecond) }}
+		start(t, newShipping(p.store, slow, p.receive, opts))
+		p.append("1", Placed{Amount: 10})
+		time.Sleep(time.Minute)
+		p.requireFulfilled("1")
+	})
 }
 
 // TestCommandsDoNotWaitForThePoll runs a manager that would poll only in an hour.
@@ -285,9 +297,38 @@ type away struct {
 	until time.Time
 }
 
-func (a *away) Claim(ctx context.Context, process string, limit int, lease time.Duration) ([]eventstore.Task, error) {
+func (a *away) Claim(
+	ctx context.Context, process string, duty eventstore.Duty, now time.Time, limit int, lease time.Duration,
+) ([]eventstore.Task, error) {
 	if time.Now().Before(a.until) {
 		return nil, errDown
 	}
-	return a.Agenda.Claim(ctx, process, limit, lease)
+	return a.Agenda.Claim(ctx, process, duty, now, limit, lease)
+}
+
+// TestAPlanThatFailsParksNothing is an agenda that is away when an event has been decided on: not the event's fault.
+func TestAPlanThatFailsParksNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPlace(t)
+		agenda := &unplanned{Agenda: p.agenda, until: time.Now().Add(time.Minute)}
+		m := p.managerWith(p.store, agenda, p.receive)
+		start(t, m)
+		p.append("1", Placed{Amount: 10})
+		time.Sleep(2 * time.Minute)
+		require.Empty(t, p.parked(m))
+		p.requireFulfilled("1")
+	})
+}
+
+// unplanned is an agenda that plans nothing until a time.
+type unplanned struct {
+	eventstore.Agenda
+	until time.Time
+}
+
+func (a *unplanned) Plan(ctx context.Context, move eventstore.Move, entries []eventstore.Entry) error {
+	if len(entries) > 0 && time.Now().Before(a.until) {
+		return errDown
+	}
+	return a.Agenda.Plan(ctx, move, entries)
 }

@@ -190,7 +190,7 @@ func ExampleManager_Instance() {
 	for _, sent := range instance.Commands {
 		fmt.Printf("%T: %s\n", sent.Command, sent.Outcome)
 	}
-	pending, err := checkout.Pending(ctx)
+	pending, err := checkout.Entries(ctx, eventstore.EntryQuery{Pending: true})
 	fmt.Println(len(pending), "pending,", pending[0].Attempts, "attempt,", err)
 	// Output:
 	// processmanager_test.SendEmail: dispatched

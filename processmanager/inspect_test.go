@@ -18,7 +18,7 @@ func TestInstance(t *testing.T) {
 
 	none, err := m.Instance(t.Context(), "1")
 	require.NoError(t, err)
-	require.Equal(t, processmanager.Instance[Shipping, Command]{Key: "1"}, none)
+	require.Equal(t, processmanager.Instance[Shipping, Command]{Key: "1", Status: processmanager.StatusNone}, none)
 
 	p.append("1", Placed{Amount: tooMuch})
 	require.NoError(t, m.CatchUp(t.Context()))
@@ -26,7 +26,7 @@ func TestInstance(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "1", instance.Key)
 	require.EqualValues(t, 5, instance.Version)
-	require.True(t, instance.Completed)
+	require.Equal(t, processmanager.StatusCompleted, instance.Status)
 	require.Equal(t, tooMuch, instance.State.Amount)
 	require.Equal(t, []processmanager.Sent[Command]{
 		{ID: instance.Commands[0].ID, Command: Reserve{Amount: tooMuch}, Outcome: processmanager.OutcomeDispatched, Attempt: 1},
@@ -37,13 +37,6 @@ func TestInstance(t *testing.T) {
 		{ID: instance.Commands[2].ID, Command: Release{}, Outcome: processmanager.OutcomeDispatched, Attempt: 1},
 	}, instance.Commands)
 	p.requireQuiet(m)
-}
-
-func TestOutcomesHaveNames(t *testing.T) {
-	require.Equal(t, "pending", processmanager.OutcomePending.String())
-	require.Equal(t, "dispatched", processmanager.OutcomeDispatched.String())
-	require.Equal(t, "refused", processmanager.OutcomeRefused.String())
-	require.Equal(t, "Outcome(7)", processmanager.Outcome(7).String())
 }
 
 // forgetful is a codec that does not know its commands any more, or makes several of one.

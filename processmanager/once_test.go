@@ -170,5 +170,10 @@ func TestACompleteInstanceTakesNoMoreInput(t *testing.T) {
 	p.requireFulfilled("1")
 	p.append("1", Placed{Amount: 20})
 	require.NoError(t, m.CatchUp(t.Context()))
-	p.requireRecords("1", map[string]int{"decided": 2, "dispatched": 3})
+	p.requireRecords("1", map[string]int{"decided": 2, "dispatched": 3, "ignored": 1})
+	instance, err := m.Instance(t.Context(), "1")
+	require.NoError(t, err)
+	require.Len(t, instance.Inputs, 3)
+	require.Equal(t, "the instance has come to its end", instance.Inputs[2].Ignored)
+	require.Empty(t, p.entries(m), "nothing is left of it in the agenda")
 }

@@ -30,7 +30,8 @@ func newPlaceOnPostgres(t *testing.T) *place {
 		store:  store,
 		agenda: pgstore.NewTarget(pool, nil),
 		passLeases: func() {
-			_, err := pool.Exec(t.Context(), "UPDATE pasttense.tasks SET due_at = clock_timestamp()")
+			_, err := pool.Exec(t.Context(),
+				"UPDATE pasttense.instances SET commands_due_at = clock_timestamp() WHERE commands_due_at IS NOT NULL")
 			require.NoError(t, err)
 		},
 	}

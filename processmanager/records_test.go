@@ -29,8 +29,8 @@ func (p *place) appendPlaced(metadata eventstore.Metadata) {
 	require.NoError(p.t, err)
 }
 
-// TestStoredRecords holds what is stored byte for byte, and the IDs of commands: streams that were written by one version
-// of this package are read by all later ones.
+// TestStoredRecords holds what is stored byte for byte, and the IDs of commands: streams that were written by one
+// version of this package are read by all later ones.
 func TestStoredRecords(t *testing.T) {
 	p := newPlace(t)
 	p.appendPlaced(eventstore.Metadata{})
@@ -43,9 +43,9 @@ func TestStoredRecords(t *testing.T) {
 		stored = append(stored, record.Type+" "+string(record.Data))
 	}
 	require.Equal(t, []string{
-		`$pm.decided {"input":{"event":{"stream":"order-a-1","id":"` + placedID.String() + `",` +
+		`$pm.decided {"input":{"event":{"category":"order","key":"a-1","id":"` + placedID.String() + `",` +
 			`"type":"order.placed","version":1,"position":1}},` +
-			`"state":{"schema_version":1,"content_type":"application/json","data":{"Amount":1000,"Steps":["placed"]}},` +
+			`"definition":1,"state":{"schema_version":1,"content_type":"application/json","data":{"Amount":1000,"Steps":["placed"]}},` +
 			`"commands":[` +
 			`{"id":"` + reserveID.String() + `","type":"shipping.reserve",` +
 			`"schema_version":1,"content_type":"application/json","data":{"Amount":1000}},` +
@@ -54,7 +54,7 @@ func TestStoredRecords(t *testing.T) {
 		`$pm.dispatched {"command":"` + reserveID.String() + `","attempt":1}`,
 		`$pm.refused {"command":"` + chargeID.String() + `","attempt":1,"reason":"card was declined"}`,
 		`$pm.decided {"input":{"refused":"` + chargeID.String() + `"},` +
-			`"state":{"schema_version":1,"content_type":"application/json",` +
+			`"definition":1,"state":{"schema_version":1,"content_type":"application/json",` +
 			`"data":{"Amount":1000,"Steps":["placed","refused: card was declined"]}},` +
 			`"commands":[{"id":"` + releaseID.String() + `","type":"shipping.release",` +
 			`"schema_version":1,"content_type":"application/json","data":{}}],"completed":true}`,
@@ -134,7 +134,7 @@ func TestRecordsOfALaterVersionAreNotGuessed(t *testing.T) {
 		"schema version": {Type: "$pm.decided", SchemaVersion: 2, Data: []byte("{}")},
 		"content type":   {Type: "$pm.decided", ContentType: "text/plain", Data: []byte("{}")},
 		"state": {Type: "$pm.decided", Data: []byte(
-			`{"input":{},"state":{"schema_version":2,"content_type":"application/json","data":{}}}`)},
+			`{"input":{},"definition":1,"state":{"schema_version":2,"content_type":"application/json","data":{}}}`)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := newPlace(t)

@@ -3,6 +3,8 @@ package processmanager
 import (
 	"errors"
 	"fmt"
+
+	"github.com/pasttense/pasttense/internal/consumer"
 )
 
 // Refused is a command that its receiver refused.
@@ -12,6 +14,10 @@ type Refused[C any] struct {
 	// Err is what dispatch gave to [Refuse]. The instance's stream records its text.
 	Err error
 }
+
+// Permanent marks an error of dispatch that trying again does not cure, and that is not for the process to react to: the
+// instance is parked at once. Permanent returns nil when err is nil.
+func Permanent(err error) error { return consumer.Permanent(err) }
 
 // Refuse marks an error as a refusal: the receiver has understood the command and will never carry it out, so there is
 // no use in trying again. The command is done with, and the instance reacts by [OnRefused]. A domain error is a refusal

@@ -80,7 +80,7 @@ func TestARefusalAfterTheEndIsOnlyRecorded(t *testing.T) {
 	p.requireRecords("1", map[string]int{"decided": 1, "refused": 1})
 }
 
-func TestAReactionToARefusalThatPanicsIsTriedAgain(t *testing.T) {
+func TestAReactionToARefusalThatPanicsParksItsInstance(t *testing.T) {
 	p := newPlace(t)
 	p.append("1", Placed{Amount: tooMuch})
 	m := newShipping(p.store, p.agenda, p.receive, options())
@@ -92,10 +92,16 @@ func TestAReactionToARefusalThatPanicsIsTriedAgain(t *testing.T) {
 		return reactToRefusal(s, refused)
 	})
 	require.ErrorContains(t, m.CatchUp(t.Context()), "panic: no idea")
-	p.requireRecords("1", map[string]int{"decided": 1, "dispatched": 1})
+	p.requireRecords("1", map[string]int{"decided": 1, "dispatched": 1, "parked": 1})
+	parked, err := m.Parked(t.Context())
+	require.NoError(t, err)
+	require.Len(t, parked, 1)
+	require.Contains(t, parked[0].Reason, "panic: no idea")
 	broken = false
+	require.NoError(t, m.Retry(t.Context(), "1"))
 	require.NoError(t, m.CatchUp(t.Context()))
-	p.requireReleased("1")
+	require.Equal(t, []string{"reserve", "release"}, p.types("warehouse", "1"))
+	p.requireQuiet(m)
 }
 
 func TestRefuse(t *testing.T) {

@@ -12,8 +12,9 @@ import (
 	"github.com/pasttense/pasttense/processmanager"
 )
 
-// TestAReactionThatPanicsPausesTheManager holds too that what was decided before is dispatched nevertheless.
-func TestAReactionThatPanicsPausesTheManager(t *testing.T) {
+// TestAReactionThatPanicsParksItsInstance is M4 for an event: that instance waits, with whatever comes for it later, and
+// no other.
+func TestAReactionThatPanicsParksItsInstance(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPlace(t)
 		broken := true
@@ -28,23 +29,28 @@ func TestAReactionThatPanicsPausesTheManager(t *testing.T) {
 		p.append("1", Placed{Amount: 10})
 		p.append("bad", Placed{Amount: 10})
 		p.append("2", Placed{Amount: 10})
+		p.append("bad", Placed{Amount: 20})
 		start(t, m)
 
-		p.await(func() bool { return p.settled(m, "1", 2) })
-		time.Sleep(time.Minute)
+		p.await(func() bool { return p.settled(m, "1", 3) && p.settled(m, "2", 3) })
 		synctest.Wait()
-		checkpoints, err := p.agenda.Checkpoints(t.Context(), m.Consumer())
+		require.Empty(t, p.stream("$pm.shipping", "bad"))
+		parked, err := m.Parked(t.Context())
 		require.NoError(t, err)
-		require.True(t, checkpoints[0].Paused)
-		require.Contains(t, checkpoints[0].Reason, "panic: no such order")
-		require.Contains(t, checkpoints[0].Reason, `process "shipping", instance "bad"`)
-		require.Empty(t, p.stream("$pm.shipping", "2"))
-		require.ErrorIs(t, m.CatchUp(t.Context()), eventstore.ErrPaused)
+		require.Len(t, parked, 1)
+		require.Equal(t, "bad", parked[0].Instance)
+		require.Equal(t, "order.placed", parked[0].Type)
+		require.Contains(t, parked[0].Reason, `process "shipping", instance "bad": decide: panic: no such order`)
+		require.Contains(t, parked[0].Reason, "run_test.go", "the stack")
+
+		require.NoError(t, m.Retry(t.Context(), "bad"))
+		p.awaitParked(m, func(parked []processmanager.Parked) bool { return len(parked) == 1 && parked[0].Attempts == 1 })
 
 		broken = false
-		require.NoError(t, p.agenda.Resume(t.Context(), m.Consumer()))
-		p.await(func() bool { return p.settled(m, "bad", 3) && p.settled(m, "2", 3) })
-		p.requireFulfilled("bad")
+		require.NoError(t, m.Retry(t.Context(), "bad"))
+		p.await(func() bool { return p.settled(m, "bad", 5) })
+		p.awaitParked(m, func(parked []processmanager.Parked) bool { return len(parked) == 0 })
+		require.ErrorIs(t, m.Retry(t.Context(), "bad"), eventstore.ErrNotParked)
 	})
 }
 
@@ -87,9 +93,7 @@ func TestCatchUpWaitsForOthers(t *testing.T) {
 		killed := &killer{at: 12}
 		require.ErrorIs(t, p.mortal(killed).CatchUp(t.Context()), errKilled)
 		m := p.manager()
-		pending, err := m.Pending(t.Context())
-		require.NoError(t, err)
-		require.True(t, pending[0].DueAt.After(time.Now()), "the killed process has the lease")
+		require.True(t, p.pending(m)[0].CommandsDueAt.After(time.Now()), "the killed process has the lease")
 
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()

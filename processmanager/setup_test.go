@@ -60,6 +60,13 @@ func (p *place) managerWith(store eventstore.Store, agenda eventstore.Agenda, di
 	return m
 }
 
+// reacting returns the manager of a process that does with the events of orders what a test wants.
+func (p *place) reacting(opts *processmanager.Options, route route, react reaction) *manager {
+	m := processmanager.New[Shipping]("shipping", p.store, p.agenda, commands, p.receive, opts)
+	processmanager.On(m, orderEvents, route, react)
+	return m
+}
+
 // receive carries out a command, once for each ID: the warehouse notes it in its own stream, and a charge makes the
 // order paid.
 func (p *place) receive(ctx context.Context, c command) error {
@@ -145,9 +152,23 @@ func (p *place) requireRecords(key string, want map[string]int) {
 // requireQuiet holds that no command is left.
 func (p *place) requireQuiet(m *manager) {
 	p.t.Helper()
-	pending, err := m.Pending(p.t.Context())
+	require.Empty(p.t, p.pending(m))
+}
+
+// pending returns the entries of the instances that have commands to dispatch.
+func (p *place) pending(m *manager) []eventstore.Entry {
+	p.t.Helper()
+	entries, err := m.Entries(p.t.Context(), eventstore.EntryQuery{Pending: true})
 	require.NoError(p.t, err)
-	require.Empty(p.t, pending)
+	return entries
+}
+
+// entries returns all that the agenda has.
+func (p *place) entries(m *manager) []eventstore.Entry {
+	p.t.Helper()
+	entries, err := m.Entries(p.t.Context(), eventstore.EntryQuery{})
+	require.NoError(p.t, err)
+	return entries
 }
 
 // start runs managers until the test ends, and fails the test if they do not stop cleanly. It returns what stops them
@@ -175,6 +196,37 @@ func (p *place) await(condition func() bool) {
 			return
 		}
 	}
+}
+
+// parked returns what is parked.
+func (p *place) parked(m *manager) []processmanager.Parked {
+	p.t.Helper()
+	parked, err := m.Parked(p.t.Context())
+	require.NoError(p.t, err)
+	return parked
+}
+
+// awaitParked waits until what is parked is as the condition wants it.
+func (p *place) awaitParked(m *manager, condition func([]processmanager.Parked) bool) {
+	p.t.Helper()
+	p.eventually(func() bool {
+		parked, err := m.Parked(p.t.Context())
+		return err == nil && condition(parked)
+	})
+}
+
+// eventually waits for what no record in a stream tells.
+func (p *place) eventually(condition func() bool) {
+	p.t.Helper()
+	require.Eventually(p.t, condition, time.Minute, time.Millisecond)
+}
+
+// summary counts what the agenda has.
+func (p *place) summary() eventstore.AgendaSummary {
+	p.t.Helper()
+	summary, err := p.agenda.Summary(p.t.Context(), "$pm.shipping")
+	require.NoError(p.t, err)
+	return summary
 }
 
 // settled reports whether the instance has so many commands, and all are settled.

@@ -72,13 +72,16 @@ type (
 	effects  = processmanager.Effects[Command]
 	command  = processmanager.Command[Command]
 	dispatch = func(ctx context.Context, c command) error
+	envelope = eventstore.Envelope[OrderEvent]
+	route    = func(envelope) processmanager.Route
+	reaction = func(Shipping, envelope) (Shipping, effects)
 )
 
 func send(commands ...Command) effects { return effects{Send: commands} }
 
-func routeOrder(e eventstore.Envelope[OrderEvent]) string {
+func routeOrder(e eventstore.Envelope[OrderEvent]) processmanager.Route {
 	if _, viewed := e.Event.(Viewed); viewed {
-		return ""
+		return processmanager.Route{}
 	}
 	return processmanager.ByStream(e)
 }

@@ -125,7 +125,7 @@ func exactlyOnceWhenRunManyTimes[Tx any](b backend[Tx]) {
 	b.requireAppliedOnce()
 	status, err := p.Status(b.t.Context())
 	require.NoError(b.t, err)
-	require.NotEqual(b.t, projection.Paused, status.State(), status.LastError)
+	require.NotEqual(b.t, eventstore.ConsumerPaused, status.State(), status.LastError)
 }
 
 // mortal is a target at which the process may be killed at every step.

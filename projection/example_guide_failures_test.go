@@ -214,7 +214,7 @@ func tellPaused(ctx context.Context, sales *projection.Projection[pgx.Tx]) error
 	if err != nil {
 		return err
 	}
-	if status.State() == projection.Paused {
+	if status.State() == eventstore.ConsumerPaused {
 		fmt.Println("stands at", status.Position, "because of", status.LastError)
 	}
 	return nil

@@ -111,7 +111,7 @@ func TestGuideCatchUp(t *testing.T) {
 	status, err := sales.Status(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, position, status.Position)
-	require.Equal(t, projection.Idle, status.State())
+	require.Equal(t, eventstore.ConsumerIdle, status.State())
 
 	require.NoError(t, beginAnew(t.Context(), g.target, g.pool))
 	require.Zero(t, g.number("SELECT count(*) FROM sales"))

@@ -49,7 +49,7 @@ func pausesAt[Tx any](b backend[Tx], fail func() error) {
 	assert.Equal(b.t, name, status.Consumer.Name)
 	assert.Equal(b.t, before, status.Position)
 	assert.Equal(b.t, after, status.Head)
-	assert.Equal(b.t, projection.Paused, status.State())
+	assert.Equal(b.t, eventstore.ConsumerPaused, status.State())
 	assert.Contains(b.t, status.LastError, errPoison.Error())
 	require.ErrorIs(b.t, status.Health(time.Hour), eventstore.ErrPaused)
 	require.NoError(b.t, projection.WaitFor(b.t.Context(), b.target, name, before), "a paused projection has what it has")

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/pasttense/pasttense/eventstore"
+	"github.com/pasttense/pasttense/internal/consumer"
 )
 
 // Progress is how far a version of a projection has come on its way to the head.
@@ -82,7 +83,7 @@ func (p *Projection[Tx]) countAll(ctx context.Context) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	events, err := count(ctx, p.store, 0, head, p.filter(), 0)
+	events, err := consumer.Count(ctx, p.store, 0, head, p.filter(), 0)
 	return int64(events), err
 }
 

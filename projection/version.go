@@ -164,12 +164,12 @@ func (p *Projection[Tx]) isClose(ctx context.Context, near *nearness, checkpoint
 	if near.goal == 0 {
 		near.goal = head
 	}
-	at := lowest(checkpoints)
+	at := consumer.Lowest(checkpoints)
 	if at < near.goal {
 		return false
 	}
 	near.goal = head
-	events, err := count(ctx, p.store, at, head, p.filter(), closeEvents)
+	events, err := consumer.Count(ctx, p.store, at, head, p.filter(), closeEvents)
 	return err == nil && events < closeEvents
 }
 
@@ -185,7 +185,7 @@ func (p *Projection[Tx]) isClose(ctx context.Context, near *nearness, checkpoint
 // has not caught up or nobody works on it; when it is paused ([eventstore.ErrPaused]); when ctx ends; and when the target
 // fails, as it does where transactions read the live version all the time.
 func Switch[Tx any](ctx context.Context, models eventstore.ReadModels[Tx], to eventstore.ConsumerID) error {
-	if err := switchTo(ctx, models, haltTimeout, to); err != nil {
+	if err := switchTo(ctx, models, consumer.HaltTimeout, to); err != nil {
 		return fmt.Errorf("switch projection %q to version %d: %w", to.Name, to.Version, err)
 	}
 	return nil
@@ -210,7 +210,7 @@ func switchTo[Tx any](
 			consumers = append(consumers, live[0].Consumer)
 		}
 	}
-	return halted(ctx, models, patience, func() error { return models.Switch(ctx, to) }, consumers...)
+	return consumer.Halted(ctx, models, patience, func() error { return models.Switch(ctx, to) }, consumers...)
 }
 
 func isWorkedOn(checkpoints []eventstore.Checkpoint) bool {
@@ -227,7 +227,7 @@ func isWorkedOn(checkpoints []eventstore.Checkpoint) bool {
 func Compare[Tx any](
 	ctx context.Context, models eventstore.ReadModels[Tx], one, other eventstore.ConsumerID,
 ) (differences []eventstore.Difference, err error) {
-	err = halted(ctx, models, haltTimeout, func() (err error) {
+	err = consumer.Halted(ctx, models, consumer.HaltTimeout, func() (err error) {
 		differences, err = models.Compare(ctx, one, other)
 		return err
 	}, one, other)

@@ -84,7 +84,7 @@ func TestStatusCountsFromTheNextEventOn(t *testing.T) {
 	t.Parallel()
 	p, store := newCounted(t)
 	store.add(t, "other", 3000)
-	status := func() Status {
+	status := func() eventstore.ConsumerStatus {
 		t.Helper()
 		status, err := p.Status(t.Context())
 		require.NoError(t, err)
@@ -102,7 +102,7 @@ func TestStatusCountsFromTheNextEventOn(t *testing.T) {
 	for range 2 {
 		store.add(t, "rare", 6000)
 	}
-	assert.Equal(t, MostEventsBehind, status().EventsBehind)
+	assert.Equal(t, eventstore.MostEventsBehind, status().EventsBehind)
 }
 
 // What a status has of parked sequences is bounded, and the last of them says what went wrong last.
@@ -111,7 +111,7 @@ func TestStatusHasTheLastParkedOnly(t *testing.T) {
 	p, _ := newCounted(t)
 	ctx := t.Context()
 	require.NoError(t, p.target.Define(ctx, p.ID(), eventstore.Definition{Partitions: 1}))
-	for i := range MostParked + 20 {
+	for i := range eventstore.MostParked + 20 {
 		at, err := p.target.Checkpoints(ctx, p.ID())
 		require.NoError(t, err)
 		move := eventstore.Move{Consumer: p.ID(), Epoch: at[0].Epoch, From: at[0].Position, To: at[0].Position + 1}
@@ -122,9 +122,9 @@ func TestStatusHasTheLastParkedOnly(t *testing.T) {
 	}
 	status, err := p.Status(ctx)
 	require.NoError(t, err)
-	assert.Len(t, status.Parked, MostParked)
-	assert.Equal(t, fmt.Sprint(MostParked+19), status.LastError)
+	assert.Len(t, status.Parked, eventstore.MostParked)
+	assert.Equal(t, fmt.Sprint(eventstore.MostParked+19), status.LastError)
 	all, err := p.Parked(ctx)
 	require.NoError(t, err)
-	assert.Len(t, all, MostParked+20)
+	assert.Len(t, all, eventstore.MostParked+20)
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/pasttense/pasttense/eventstore"
+	"github.com/pasttense/pasttense/internal/consumer"
 )
 
 // waitLook is how often WaitFor looks at first. The longer it waits, the less often: see [eventstore.Checkpoints].
@@ -89,10 +90,10 @@ func waitFor(
 		return nil
 	}
 	all, err := checkpoints.Await(ctx, eventstore.ConsumerID{Name: name}, waitLook, func(all []eventstore.Checkpoint) bool {
-		late := findLate(concerning(all), position)
+		late := consumer.FindLate(concerning(all), position)
 		return len(all) > 0 && (late == nil || late.Paused)
 	})
-	late := findLate(concerning(all), position)
+	late := consumer.FindLate(concerning(all), position)
 	switch {
 	case late == nil:
 		return err

@@ -2,16 +2,27 @@ package eventstoretest
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"testing"
 	"time"
 
 	"github.com/pasttense/pasttense/eventstore"
 )
 
+const testProcess = "checkout"
+
+const (
+	// moment is a lease or delay whose end a clause waits for.
+	moment = 50 * time.Millisecond
+	// long is one whose end no clause sees unless it moves the clock.
+	long = time.Hour
+)
+
 // AgendaHarness is an agenda to be tested and what the suite may do to it. A clause has one to itself. Fields that may
 // be nil are features, as in Harness.
 type AgendaHarness struct {
-	// Agenda has no checkpoints and no tasks, and is used by nobody else.
+	// Agenda has no checkpoints and no entries, and is used by nobody else.
 	Agenda eventstore.Agenda
 
 	// Open returns the agenda as another process would have it. May be nil.
@@ -26,8 +37,8 @@ type AgendaHarness struct {
 	// Patience is how long a clause may take before what it waits for is missing; 0 is two minutes.
 	Patience time.Duration
 
-	// Tasks is how many tasks a randomized clause plans; 0 is 240, and 60 with -short.
-	Tasks int
+	// Instances is how many instances a randomized clause plans; 0 is 240, and 60 with -short.
+	Instances int
 
 	// Seed repeats the random choices of a run that failed, which logged it; 0 takes a new one.
 	Seed uint64
@@ -48,10 +59,18 @@ func RunAgenda(t *testing.T, factory func(t *testing.T) AgendaHarness) {
 }
 
 func agendaGuarantees() []guarantee[*agendaTrial] {
+	parking := func(c *agendaTrial) *parkingTrial { return c.parking() }
 	return append(consumerGuarantees(func(c *agendaTrial) *consumerTrial { return c.consumerTrial }),
+		guarantee[*agendaTrial]{"parking", clausesOf(parkingClauses(), parking)},
+		guarantee[*agendaTrial]{"retry and discard", clausesOf(retryClauses(), parking)},
 		guarantee[*agendaTrial]{"plan", planClauses()},
+		guarantee[*agendaTrial]{"entries", entryClauses()},
 		guarantee[*agendaTrial]{"claim", claimClauses()},
-		guarantee[*agendaTrial]{"done and postpone", doneClauses()},
+		guarantee[*agendaTrial]{"timers", timerClauses()},
+		guarantee[*agendaTrial]{"release", releaseClauses()},
+		guarantee[*agendaTrial]{"racing", agendaRaceClauses()},
+		guarantee[*agendaTrial]{"note", noteClauses()},
+		guarantee[*agendaTrial]{"refused", refusedByAgendaClauses()},
 	)
 }
 
@@ -67,7 +86,7 @@ type agendaTrial struct {
 func runAgendaTrial(t reporter, h AgendaHarness, check func(c *agendaTrial)) {
 	t.Helper()
 	c := &agendaTrial{
-		consumerTrial: &consumerTrial{run: newRun(t, h.Patience, h.Tasks, h.Seed), passTime: h.PassTime},
+		consumerTrial: &consumerTrial{run: newRun(t, h.Patience, h.Instances, h.Seed), passTime: h.PassTime},
 		AgendaHarness: h,
 	}
 	defer c.finish()
@@ -91,4 +110,22 @@ func (c *agendaTrial) open() {
 			},
 		})
 	}
+}
+
+// parking makes the trial one of what is parked. Work that fails is a plan of what cannot be planned.
+func (c *agendaTrial) parking() *parkingTrial {
+	trial := &parkingTrial{
+		consumerTrial: c.consumerTrial,
+		failing: func(ctx context.Context, move eventstore.Move) error {
+			err := c.Agenda.Plan(ctx, move, []eventstore.Entry{{Process: move.Consumer.Name}})
+			if errors.Is(err, eventstore.ErrInvalid) {
+				return errWork
+			}
+			return fmt.Errorf("a plan for an instance without a key: %w", err)
+		},
+	}
+	for _, agenda := range c.agendas {
+		trial.parking = append(trial.parking, agenda)
+	}
+	return trial
 }

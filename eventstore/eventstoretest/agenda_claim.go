@@ -8,14 +8,7 @@ import (
 	"github.com/pasttense/pasttense/eventstore"
 )
 
-const (
-	// moment is a lease or delay whose end a clause waits for.
-	moment = 50 * time.Millisecond
-	// long is one whose end no clause sees unless it moves the clock.
-	long = time.Hour
-)
-
-// claimClauses hold that a task that is due is given to one, and to nobody else before its lease has ended.
+// claimClauses hold that what is due is given to one, and to nobody else before the lease has ended.
 func claimClauses() []clause[*agendaTrial] {
 	return []clause[*agendaTrial]{
 		{name: "the longest due come first", check: longestDueFirst},
@@ -25,31 +18,7 @@ func claimClauses() []clause[*agendaTrial] {
 		{name: "racing claims share no task", check: racingClaims},
 		{name: "racing claims get expired leases once", check: racingClaimsOfExpired},
 		{name: "processes do not concern each other", check: processesAreApart},
-		{name: "tasks are listed by due time", check: tasksByDueTime},
-	}
-}
-
-func (c *agendaTrial) claim(limit int, lease time.Duration) []eventstore.Task {
-	c.Helper()
-	claimed, err := c.Agenda.Claim(c.ctx, testProcess, limit, lease)
-	c.ok(err, "claim")
-	return claimed
-}
-
-func instancesOf(tasks []eventstore.Task) string {
-	var instances []string
-	for _, task := range tasks {
-		instances = append(instances, task.Instance)
-	}
-	return fmt.Sprint(instances)
-}
-
-// planInTurn plans instances one after another, with some time between.
-func (c *agendaTrial) planInTurn(instances ...string) {
-	c.Helper()
-	for _, instance := range instances {
-		c.plan(versions{instance: 1})
-		c.pass(2 * time.Millisecond)
+		{name: "nothing is due where nothing is to be done", check: nothingIsDue},
 	}
 }
 
@@ -61,22 +30,24 @@ func longestDueFirst(c *agendaTrial) {
 
 func claimLimit(c *agendaTrial) {
 	c.planInTurn("a", "b", "c")
+	equal(c, "claimed with limit 0", len(c.claim(0, long)), 0)
 	equal(c, "claimed", len(c.claim(2, long)), 2)
 	equal(c, "claimed then", len(c.claim(2, long)), 1)
 	equal(c, "claimed at last", len(c.claim(2, long)), 0)
 }
 
 func claimedIsNotGiven(c *agendaTrial) {
-	c.plan(versions{"a": 7})
-	for _, task := range c.claim(10, long) {
-		want := eventstore.Task{Process: testProcess, Instance: "a", Version: 7, DueAt: task.DueAt}
-		equal(c, "claimed task", task, want)
-	}
+	c.plan(pendingAt("a", 7))
+	task := c.claimOne()
+	equal(c, "claimed task", task, eventstore.Task{
+		Process: testProcess, Instance: "a", Duty: eventstore.DutyCommands, Version: 7,
+		ClaimedAt: task.ClaimedAt, Until: task.ClaimedAt.Add(long),
+	})
+	equal(c, "the commands are due when the lease ends", c.entry("a").CommandsDueAt, task.Until)
 	for _, agenda := range c.agendas {
-		claimed, err := agenda.Claim(c.ctx, testProcess, 10, long)
+		claimed, err := agenda.Claim(c.ctx, testProcess, eventstore.DutyCommands, noon(), 10, long)
 		c.ok(err, "claim")
 		equal(c, "claimed again", len(claimed), 0)
-		equal(c, "tasks", len(c.tasks(agenda)), 1)
 	}
 	if c.PassTime != nil {
 		c.PassTime(long - time.Second)
@@ -87,7 +58,7 @@ func claimedIsNotGiven(c *agendaTrial) {
 }
 
 func leaseEnds(c *agendaTrial) {
-	c.plan(versions{"a": 1})
+	c.plan(pendingAt("a", 1))
 	for range 3 {
 		equal(c, "claimed", instancesOf(c.claim(10, moment)), "[a]")
 		begun := time.Now()
@@ -98,33 +69,35 @@ func leaseEnds(c *agendaTrial) {
 	}
 }
 
-// becomesDue lets time pass until the only task is due.
+// becomesDue lets time pass until the only task is due, and leaves it so.
 func (c *agendaTrial) becomesDue() {
 	c.Helper()
 	c.eventually("a task that is due again", func() bool {
 		c.pass(moment / 10)
-		return len(c.claim(10, 0)) == 1
+		return len(c.claim(10, time.Microsecond)) == 1
 	})
+	c.pass(time.Millisecond)
 }
 
 func racingClaims(c *agendaTrial) {
-	const racers = 6
-	instances := make(versions, c.size)
-	for i := range c.size {
-		instances[counted("instance", i)] = 1
+	for _, duty := range []eventstore.Duty{eventstore.DutyCommands, eventstore.DutyTimers} {
+		var entries []eventstore.Entry
+		for i := range c.size {
+			entries = append(entries, pendingAt(counted("instance", i), 1, timer("x", -time.Duration(i))))
+		}
+		c.plan(entries...)
+		c.claimEverythingOnce(duty, 6, c.size)
 	}
-	c.plan(instances)
-	c.claimEverythingOnce(racers, c.size)
 }
 
 // claimEverythingOnce lets racers claim until all tasks are claimed, and ends the clause when one is claimed twice.
-func (c *agendaTrial) claimEverythingOnce(racers, total int) {
+func (c *agendaTrial) claimEverythingOnce(duty eventstore.Duty, racers, total int) {
 	c.Helper()
 	var mu sync.Mutex
 	claimed := make(map[string]int)
 	c.race(racers, func(i int) error {
 		for c.ctx.Err() == nil {
-			tasks, err := c.agendas[i%len(c.agendas)].Claim(c.ctx, testProcess, 1+i, long)
+			tasks, err := c.agendas[i%len(c.agendas)].Claim(c.ctx, testProcess, duty, noon(), 1+i, long)
 			if err != nil {
 				return err
 			}
@@ -147,41 +120,52 @@ func (c *agendaTrial) claimEverythingOnce(racers, total int) {
 
 func racingClaimsOfExpired(c *agendaTrial) {
 	const total = 20
-	instances := make(versions, total)
+	var entries []eventstore.Entry
 	for i := range total {
-		instances[counted("instance", i)] = 1
+		entries = append(entries, pendingAt(counted("instance", i), 1))
 	}
-	c.plan(instances)
+	c.plan(entries...)
 	equal(c, "claimed", len(c.claim(total, moment)), total)
 	c.pass(2 * moment)
-	c.claimEverythingOnce(4, total)
+	c.claimEverythingOnce(eventstore.DutyCommands, 4, total)
 }
 
 func processesAreApart(c *agendaTrial) {
+	entry := func(process string, version eventstore.Version) eventstore.Entry {
+		entry := pendingAt("same", version, timer("x", 0))
+		entry.Process = process
+		return entry
+	}
 	for i, process := range []string{"a", "A", "b"} {
 		c.define(first(process), 1)
 		move := leaving(c.at(first(process), 0), 1)
-		c.ok(c.Agenda.Plan(c.ctx, move, versions{"same": eventstore.Version(i + 1)}), "plan")
+		c.ok(c.Agenda.Plan(c.ctx, move, []eventstore.Entry{entry(process, eventstore.Version(i+1))}), "plan")
 	}
-	claimed, err := c.Agenda.Claim(c.ctx, "a", 10, long)
-	c.ok(err, "claim")
-	equal(c, "claimed", len(claimed), 1)
-	equal(c, "process of the claimed task", claimed[0].Process, "a")
-	equal(c, "version of the claimed task", claimed[0].Version, 1)
-	c.done(claimed[0])
+	for _, duty := range []eventstore.Duty{eventstore.DutyTimers, eventstore.DutyCommands} {
+		claimed, err := c.Agenda.Claim(c.ctx, "a", duty, noon(), 10, long)
+		c.ok(err, "claim")
+		equal(c, "claimed", len(claimed), 1)
+		equal(c, "process of the claimed task", claimed[0].Process, "a")
+		equal(c, "version of the claimed task", claimed[0].Version, 1)
+		c.release(eventstore.Release{Task: claimed[0], Entry: entry("a", 1)})
+	}
+	over := entry("a", 2)
+	over.Over, over.Pending = true, false
+	c.note(over)
 	for process, want := range map[string]int{"a": 0, "A": 1, "b": 1, "c": 0} {
-		tasks, err := c.Agenda.Tasks(c.ctx, process)
-		c.ok(err, "list tasks")
-		equal(c, fmt.Sprintf("tasks of %q", process), len(tasks), want)
+		entries, err := c.Agenda.Entries(c.ctx, process, eventstore.EntryQuery{})
+		c.ok(err, "list entries")
+		equal(c, fmt.Sprintf("entries of %q", process), len(entries), want)
+		summary, err := c.Agenda.Summary(c.ctx, process)
+		c.ok(err, "count entries")
+		equal(c, fmt.Sprintf("open instances of %q", process), summary.Open, want)
 	}
 }
 
-func tasksByDueTime(c *agendaTrial) {
-	c.planInTurn("c", "a", "b")
-	equal(c, "tasks", instancesOf(c.tasks(c.Agenda)), "[c a b]")
-	equal(c, "claimed", instancesOf(c.claim(1, long)), "[c]")
-	equal(c, "tasks when the first is claimed", instancesOf(c.tasks(c.Agenda)), "[a b c]")
-	a := c.claim(1, long)[0]
-	c.postpone(a, 2*long, "later")
-	equal(c, "tasks when another is postponed", instancesOf(c.tasks(c.Agenda)), "[b c a]")
+func nothingIsDue(c *agendaTrial) {
+	c.plan(openAt("a", 1), parkedAt("b", 1), openAt("c", 1, timer("x", time.Microsecond)))
+	equal(c, "claimed", instancesOf(c.claim(10, long)), "[]")
+	equal(c, "timers claimed", instancesOf(c.claimTimers(noon())), "[]")
+	c.note(openAt("b", 2))
+	equal(c, "claimed", instancesOf(c.claim(10, long)), "[]")
 }

@@ -35,15 +35,25 @@ var allowed = map[string][]string{
 	"projection":        {uuid, "eventstore", "internal/consumer"},
 	"processmanager":    {uuid, "eventstore", "internal/consumer"},
 
-	"memstore": {uuid, "eventstore"},
-	"pgstore":  slices.Concat([]string{uuid, "eventstore"}, pgx, goose),
+	"memstore": {uuid, "eventstore", "internal/agenda"},
+	"pgstore":  slices.Concat([]string{uuid, "eventstore", "internal/agenda"}, pgx, goose),
 
-	"eventstore/eventstoretest":         {uuid, "eventstore"},
-	"aggregate/aggregatetest":           {uuid, "eventstore", "aggregate"},
-	"processmanager/processmanagertest": {uuid, "eventstore", "internal/consumer", "processmanager"},
+	"eventstore/eventstoretest": {uuid, "eventstore"},
+	"aggregate/aggregatetest":   {uuid, "eventstore", "aggregate"},
+	"processmanager/processmanagertest": {
+		uuid, "eventstore", "internal/agenda", "internal/consumer", "memstore", "processmanager",
+	},
 
-	"internal/archtest":        {},
-	"internal/docstest":        {uuid, "eventstore"},
+	"internal/agenda":   {uuid, "eventstore"},
+	"internal/archtest": {},
+	"internal/docstest": {uuid, "eventstore"},
+	"internal/docstest/booking": {
+		uuid, "eventstore", "internal/consumer", "aggregate", "processmanager",
+		"internal/docstest/flight", "internal/docstest/trip",
+	},
+	"internal/docstest/first/booking": {
+		uuid, "eventstore", "internal/consumer", "aggregate", "processmanager", "internal/docstest/trip",
+	},
 	"internal/ordering":        {},
 	"internal/pgtest":          append([]string{"internal/pgtest/pgserver"}, pgx...),
 	"internal/pgtest/pgserver": {},

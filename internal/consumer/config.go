@@ -29,6 +29,16 @@ type Config struct {
 	// Parking keeps what was parked. It may be nil where Policy is Pause.
 	Parking eventstore.Parking
 	Filter  eventstore.Filter
+	// Sequence names the sequence that an event belongs to: the events of one are handled by one partition, in the order
+	// of their positions, and are parked together under that name. Nil means the stream of the event. The zero StreamID
+	// says that the event is for nobody. An error, a panic or a name that no stream can have says that nobody can tell;
+	// then Unrouted applies, or [NotHere].
+	//
+	// Sequence is called for each event by each partition, and several calls may run at once. It looks at nothing but the
+	// event, so that all processes agree. A program that names other sequences than the one before is safe to start where
+	// nothing is parked and all partitions are at one position: else what changed its sequence may be handled twice, or
+	// by nobody.
+	Sequence func(event eventstore.RecordedEvent) (eventstore.StreamID, error)
 	// Prepare is called before the consumer is run, after it was defined. It may be nil.
 	Prepare func(ctx context.Context) error
 	// Handle does the work for some events of one partition, in order, and makes the move, through
@@ -40,6 +50,10 @@ type Config struct {
 	// have their defaults.
 	Retry  Retry
 	Policy Policy
+	// Unrouted is what becomes of an event whose Sequence cannot be told. It may be for any partition, so each stops
+	// there, or passes it over. With Pause none handles what follows until it is resumed, so nothing is lost; with Skip it
+	// is recorded once. Park means Pause.
+	Unrouted Policy
 	// Lease is how long a process may be silent before others take over its partitions; 0 is DefaultLease.
 	Lease time.Duration
 	// Logger is told what an operator must know; nil is slog.Default().
@@ -52,7 +66,7 @@ type Policy int
 const (
 	// Pause stops the partition right before the event until it is resumed.
 	Pause Policy = iota
-	// Park sets the event aside, and with it whatever comes later in its stream.
+	// Park sets the event aside, and with it whatever comes later in its sequence.
 	Park
 	// Skip passes the event over.
 	Skip
@@ -70,9 +84,28 @@ type permanentError struct{ error }
 
 func (e permanentError) Unwrap() error { return e.error }
 
-func isPermanent(err error) bool {
+// IsPermanent reports whether [Permanent] has marked an error.
+func IsPermanent(err error) bool {
 	var permanent permanentError
 	return errors.As(err, &permanent)
+}
+
+// NotHere marks an error as the fault of this process and not of the event: another one, a newer program say, could
+// handle it. Nothing is given up. Run tries again for ever, and CatchUp returns the error.
+func NotHere(err error) error {
+	if err == nil {
+		return nil
+	}
+	return notHereError{err}
+}
+
+type notHereError struct{ error }
+
+func (e notHereError) Unwrap() error { return e.error }
+
+func isNotHere(err error) bool {
+	var notHere notHereError
+	return errors.As(err, &notHere)
 }
 
 type live struct{}

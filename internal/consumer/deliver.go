@@ -9,8 +9,8 @@ import (
 	"github.com/pasttense/pasttense/eventstore"
 )
 
-// deliver hands events on and makes the move. What it returns is an error of the store or the checkpoints, or that of
-// giveUp, or errChanged.
+// deliver hands events on and makes the move. What it returns is an error of the store or the checkpoints, or one that
+// is NotHere, or that of giveUp, or errChanged.
 func (s *session) deliver(ctx context.Context, move eventstore.Move, events []eventstore.RecordedEvent) error {
 	if len(events) == 0 && move.To <= move.From {
 		return nil
@@ -28,7 +28,9 @@ func (s *session) deliver(ctx context.Context, move eventstore.Move, events []ev
 			return fmt.Errorf("move the checkpoint from position %d to %d: %w", move.From, move.To, failed)
 		case len(events) > 1:
 			return s.deliverHalves(ctx, move, events, failed)
-		case attempt >= s.attempts || isPermanent(failed):
+		case isNotHere(failed):
+			return atEvent(events[0], failed)
+		case attempt >= s.attempts || IsPermanent(failed):
 			return s.giveUp(ctx, s, move, events[0], failed)
 		}
 		delay := s.Retry.Delay(attempt)
@@ -45,7 +47,9 @@ func (s *session) deliver(ctx context.Context, move eventstore.Move, events []ev
 func (s *session) deliverHalves(
 	ctx context.Context, move eventstore.Move, events []eventstore.RecordedEvent, failed error,
 ) error {
-	s.Logger.WarnContext(ctx, s.Kind+" failed at a batch, halving it", "error", failed, "events", len(events))
+	if !isNotHere(failed) { // which is told, each time, when the event stands alone
+		s.Logger.WarnContext(ctx, s.Kind+" failed at a batch, halving it", "error", failed, "events", len(events))
+	}
 	half := len(events) / 2
 	first, second := move, move
 	first.To = events[half-1].Position

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 
 	"github.com/pasttense/pasttense/eventstore"
 )
@@ -12,7 +13,7 @@ import (
 func giveUp(
 	ctx context.Context, s *session, move eventstore.Move, event eventstore.RecordedEvent, failed error,
 ) error {
-	switch s.Policy {
+	switch s.policyAt(failed) {
 	case Park:
 		return s.park(ctx, move, event, failed)
 	case Skip:
@@ -26,7 +27,7 @@ func giveUp(
 func giveUpToCaller(
 	ctx context.Context, s *session, move eventstore.Move, event eventstore.RecordedEvent, failed error,
 ) error {
-	if s.Policy == Pause {
+	if s.policyAt(failed) == Pause {
 		return atEvent(event, failed)
 	}
 	return giveUp(ctx, s, move, event, failed)
@@ -52,21 +53,28 @@ func (s *session) pause(
 func (s *session) park(
 	ctx context.Context, move eventstore.Move, event eventstore.RecordedEvent, failed error,
 ) error {
+	sequence, err := s.sequenceOf(event)
+	if err != nil {
+		return s.giveUpUnrouted(ctx, &unrouted{event, err})
+	}
 	move.To = event.Position
 	move.Park = []eventstore.Parked{{
-		Stream:   event.Stream,
+		Stream:   sequence,
 		Version:  event.Version,
 		Position: event.Position,
 		Type:     event.Type,
-		Reason:   reasonOf(failed),
+		Reason:   reasonOf(s.atRouted(event, failed)),
 	}}
-	return s.passOver(ctx, move, event, failed, "parked the stream of an event, retry or discard it")
+	return s.passOver(ctx, move, event, failed, "parked stream "+strconv.Quote(sequence.String())+", retry or discard it")
 }
 
 func (s *session) skip(
 	ctx context.Context, move eventstore.Move, event eventstore.RecordedEvent, failed error,
 ) error {
 	move.To = event.Position
+	if !s.recordsSkip(event, failed) {
+		return s.passOver(ctx, move, event, failed, "passed over an event that another partition records as skipped")
+	}
 	move.Events = 1
 	move.Skip = []eventstore.Skipped{{
 		Stream:   event.Stream,

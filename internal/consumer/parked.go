@@ -2,6 +2,7 @@ package consumer
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -39,28 +40,38 @@ func (s *session) readSequences(
 	return sequences, nil
 }
 
-// withoutParked returns those of the partition's events whose streams are not parked.
+// withoutParked returns those of the partition's events whose sequences are not parked.
 func (s *session) withoutParked(
 	ctx context.Context, events []eventstore.RecordedEvent,
 ) ([]eventstore.RecordedEvent, error) {
 	if !s.anyParked || len(events) == 0 {
 		return events, nil
 	}
-	streams := make(map[eventstore.StreamID]bool) // whether they are parked
-	for _, event := range events {
-		streams[event.Stream] = false
+	names := make([]eventstore.StreamID, len(events))
+	parked := make(map[eventstore.StreamID]bool)
+	for i, event := range events {
+		name, err := s.sequenceOf(event)
+		if err != nil {
+			return nil, err
+		}
+		names[i] = name
+		parked[name] = s.withheld[name]
 	}
-	query := eventstore.ParkedQuery{Streams: slices.Collect(maps.Keys(streams)), WithoutReason: true}
+	query := eventstore.ParkedQuery{Streams: slices.Collect(maps.Keys(parked)), WithoutReason: true}
 	sequences, err := s.readSequences(ctx, query)
-	if err != nil || len(sequences) == 0 {
+	if err != nil || len(sequences) == 0 && len(s.withheld) == 0 {
 		return events, err
 	}
 	for _, sequence := range sequences {
-		streams[sequence.Stream] = true
+		parked[sequence.Stream] = true
+		if s.withheld == nil {
+			s.withheld = make(map[eventstore.StreamID]bool)
+		}
+		s.withheld[sequence.Stream] = true
 	}
 	var rest []eventstore.RecordedEvent // the events are shared
-	for _, event := range events {
-		if !streams[event.Stream] {
+	for i, event := range events {
+		if !parked[names[i]] {
 			rest = append(rest, event)
 		}
 	}
@@ -80,7 +91,7 @@ func (s *session) retryParked(ctx context.Context) error {
 			return err
 		}
 		for _, sequence := range page {
-			if eventstore.PartitionOf(sequence.Stream, s.at.Partitions) == s.at.Partition {
+			if s.owns(sequence.Stream) {
 				return s.retryStream(ctx, sequence.Stream)
 			}
 		}
@@ -108,7 +119,10 @@ func (s *session) retryStream(ctx context.Context, stream eventstore.StreamID) e
 func (s *session) retry(ctx context.Context, sequence eventstore.Parked) error {
 	for limit := retriedEvents; ; limit = 1 {
 		events, rest, err := s.readSequence(ctx, sequence, limit)
-		if err != nil {
+		switch {
+		case errors.Is(err, errRerouted):
+			return s.parkAgain(ctx, sequence, err)
+		case err != nil:
 			return err
 		}
 		move := s.move(s.at.Position, s.at.Position)
@@ -126,8 +140,14 @@ func (s *session) retry(ctx context.Context, sequence eventstore.Parked) error {
 		if err := s.excuse(ctx, move, failed); err != nil {
 			return err
 		}
-		if len(events) <= 1 {
+		switch {
+		case len(events) > 1:
+		case len(events) == 0:
 			return s.parkAgain(ctx, sequence, failed)
+		case isNotHere(failed):
+			return atEvent(events[0], failed)
+		default:
+			return s.parkAgain(ctx, sequence, s.atRouted(events[0], failed))
 		}
 	}
 }
@@ -136,6 +156,9 @@ func (s *session) retry(ctx context.Context, sequence eventstore.Parked) error {
 func (s *session) readSequence(
 	ctx context.Context, sequence eventstore.Parked, limit int,
 ) (events []eventstore.RecordedEvent, rest *eventstore.Parked, err error) {
+	if s.Sequence != nil {
+		return s.readRouted(ctx, sequence, limit)
+	}
 	options := eventstore.ReadOptions{From: sequence.Version, Limit: limit + 1}
 	for event, err := range s.Store.ReadStream(ctx, sequence.Stream, options) {
 		switch {

@@ -33,6 +33,9 @@ type session struct {
 	giveUp   func(ctx context.Context, s *session, move eventstore.Move, event eventstore.RecordedEvent, err error) error
 	// anyParked says that the consumer has set aside some streams' events, perhaps of other partitions.
 	anyParked bool
+	// withheld are the sequences whose events the session has passed over as parked. They remain so to it: when somebody
+	// unparks one meanwhile, its epoch has ended, and what Handle does besides the move might come before those.
+	withheld map[eventstore.StreamID]bool
 	// moved is when the checkpoint was moved last.
 	moved time.Time
 }
@@ -68,17 +71,18 @@ func (s *session) follow(ctx context.Context) error {
 	through := s.at.Position
 	for {
 		var events []eventstore.RecordedEvent
+		var stuck *unrouted
 		select {
 		case batch, ok := <-batches.next:
 			if !ok {
 				return <-batches.err
 			}
-			events, through = s.gather(batch, batches)
+			events, through, stuck = s.gather(batch, batches)
 			var err error
 			if events, err = s.withoutParked(ctx, events); err != nil {
 				return err
 			}
-			if len(events) == 0 && through < s.until && !s.isStop(through) && time.Since(s.moved) < idleMoves {
+			if len(events) == 0 && stuck == nil && through < s.until && !s.isStop(through) && time.Since(s.moved) < idleMoves {
 				idle.Reset(idleMoves)
 				continue
 			}
@@ -92,34 +96,40 @@ func (s *session) follow(ctx context.Context) error {
 			return errStopped
 		case through >= s.until:
 			return nil
+		case stuck != nil:
+			return s.giveUpUnrouted(ctx, stuck)
 		}
 	}
 }
 
 // gather returns what a batch has for the partition, together with what has been read meanwhile, unless that is enough for
-// a transaction, and how far the checkpoint may move.
+// a transaction, and how far the checkpoint may move. Where an event is stuck that is right before it.
 func (s *session) gather(
 	batch eventstore.Batch, batches *batches,
-) (events []eventstore.RecordedEvent, through eventstore.Position) {
-	events, through = s.own(batch)
-	for len(events) < batchEvents {
+) (events []eventstore.RecordedEvent, through eventstore.Position, stuck *unrouted) {
+	events, through, stuck = s.own(batch)
+	for len(events) < batchEvents && stuck == nil {
 		next, ok := batches.poll()
 		if !ok {
 			break
 		}
 		var more []eventstore.RecordedEvent
-		more, through = s.own(next)
-		events = append(slices.Clip(events), more...)
+		var reached eventstore.Position
+		more, reached, stuck = s.own(next)
+		events, through = append(slices.Clip(events), more...), max(through, reached)
 	}
-	return events, through
+	return events, through, stuck
 }
 
 func (s *session) isStop(position eventstore.Position) bool {
 	return s.at.StopAt > 0 && position >= s.at.StopAt
 }
 
-// own returns the events of a batch that are for this partition and before its stop, and how far it may move.
-func (s *session) own(batch eventstore.Batch) (events []eventstore.RecordedEvent, through eventstore.Position) {
+// own returns the events of a batch that are for this partition and before its stop, and how far it may move: up to an
+// event that is stuck.
+func (s *session) own(
+	batch eventstore.Batch,
+) (events []eventstore.RecordedEvent, through eventstore.Position, stuck *unrouted) {
 	through = max(batch.Through, s.at.Position)
 	if s.at.StopAt > 0 {
 		through = min(through, s.at.StopAt)
@@ -128,16 +138,24 @@ func (s *session) own(batch eventstore.Batch) (events []eventstore.RecordedEvent
 	for len(events) > 0 && events[len(events)-1].Position > through {
 		events = events[:len(events)-1]
 	}
+	if s.Sequence != nil {
+		return s.ownRouted(events, through)
+	}
 	if s.at.Partitions == 1 {
-		return events, through
+		return events, through, nil
 	}
 	var own []eventstore.RecordedEvent
 	for _, event := range events {
-		if eventstore.PartitionOf(event.Stream, s.at.Partitions) == s.at.Partition {
+		if s.owns(event.Stream) {
 			own = append(own, event)
 		}
 	}
-	return own, through
+	return own, through, nil
+}
+
+// owns reports whether a sequence belongs to the partition.
+func (s *session) owns(sequence eventstore.StreamID) bool {
+	return eventstore.PartitionOf(sequence, s.at.Partitions) == s.at.Partition
 }
 
 // move is a step of the partition's checkpoint.

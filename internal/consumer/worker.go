@@ -36,7 +36,8 @@ func (w *worker) stop() {
 	<-w.done
 }
 
-// labor tries again when store or checkpoints cannot be reached. It returns errChanged, a hopeless error, or that of ctx.
+// labor tries again when store or checkpoints cannot be reached, or the process is at fault. It returns errChanged, a
+// hopeless error, or that of ctx.
 func (m *member) labor(ctx context.Context, at eventstore.Checkpoint) error {
 	for failures := 1; ; failures++ {
 		s := &session{Config: m.Config, at: at, until: never, attempts: m.Retry.Attempts, giveUp: giveUp}
@@ -44,6 +45,7 @@ func (m *member) labor(ctx context.Context, at eventstore.Checkpoint) error {
 		switch {
 		case ctx.Err() != nil:
 			return ctx.Err()
+		case isNotHere(err): // whatever else it is
 		case errors.Is(err, errChanged), isHopeless(err):
 			return err
 		case errors.Is(err, errStopped), errors.Is(err, eventstore.ErrPaused):

@@ -69,7 +69,7 @@ CREATE FUNCTION read_model_schema(read_model text, version integer, live boolean
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE AS 'SELECT CASE WHEN live THEN read_model ELSE read_model || ''_v'' || version END';
 
 -- How far each partition of a consumer has come. Whoever changes what decides about a move adds to the epoch.
--- Rows are locked in this order: consumers, checkpoints by their key, parked.
+-- Rows are locked in this order: consumers, checkpoints by their key, parked, instances by their key.
 CREATE TABLE checkpoints (
 	consumer   text        NOT NULL COLLATE "C",
 	version    integer     NOT NULL,
@@ -210,17 +210,27 @@ COMMENT ON COLUMN consumer_status.state IS 'running; idle, as nobody works on it
 COMMENT ON COLUMN consumer_status.parked IS 'How many streams the consumer has parked, in all its partitions.';
 COMMENT ON COLUMN consumer_status.last_error IS 'Why the partition is paused, else why the consumer has parked or skipped something last.';
 
--- Which instances of process managers have commands to dispatch.
-CREATE TABLE tasks (
-	process  text        NOT NULL COLLATE "C",
-	instance text        NOT NULL COLLATE "C",
-	version  bigint      NOT NULL,
-	attempts integer     NOT NULL DEFAULT 0,
-	reason   text        NOT NULL DEFAULT '',
-	due_at   timestamptz NOT NULL,
+-- The instances of process managers that have begun and are not over, or have commands to dispatch still. It is an index
+-- of what their streams say. Whoever locks several rows does so by their key, after the checkpoint's.
+CREATE TABLE instances (
+	process         text        NOT NULL COLLATE "C",
+	instance        text        NOT NULL COLLATE "C",
+	version         bigint      NOT NULL, -- of the stream, for which the row holds
+	pending         boolean     NOT NULL, -- whether there are commands to dispatch
+	parked          boolean     NOT NULL, -- whether these wait for somebody to decide
+	over            boolean     NOT NULL,
+	timers          jsonb       NOT NULL, -- with their names, the one that is due first at the front
+	commands_due_at timestamptz, -- when they are to be tried (again), or the lease of who tries them ends
+	timers_due_at   timestamptz, -- when the first of them fires, or the lease of who fires it ends
+	attempts        integer     NOT NULL DEFAULT 0, -- how often the first command was tried in vain
+	reason          text        NOT NULL DEFAULT '',
+	updated_at      timestamptz NOT NULL DEFAULT clock_timestamp(),
 	PRIMARY KEY (process, instance)
 );
-CREATE INDEX tasks_due ON tasks (process, due_at);
+-- What waits, or is not due, must not cost those who look for what is.
+CREATE INDEX instances_commands_due ON instances (process, commands_due_at, instance) WHERE commands_due_at IS NOT NULL;
+CREATE INDEX instances_timers_due ON instances (process, timers_due_at, instance) WHERE timers_due_at IS NOT NULL;
+CREATE INDEX instances_parked ON instances (process, instance) WHERE parked;
 
 -- How far each import has come. One without a name has a row of a made-up name while it runs.
 CREATE TABLE imports (

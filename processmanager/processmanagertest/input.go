@@ -1,18 +1,35 @@
 package processmanagertest
 
 import (
-	"cmp"
 	"time"
 
 	"github.com/pasttense/pasttense/eventstore"
 )
 
-// Input is something that a process reacts to. It is made by [Source.Event] or [Refused].
+// Input is something that a process reacts to. It is made by [Source.Event], [Together], [Elapsed], [TimerFired],
+// [Refused] and [Dispatched].
 type Input struct {
-	event eventstore.RecordedEvent
-	// err is why the event cannot be stored.
+	// events are one or, together, several. Where there are none one of the others is set.
+	events []event
+	// elapsed and timer are those of Elapsed and TimerFired.
+	elapsed *time.Duration
+	timer   string
+	// settled is the command of Refused and Dispatched.
+	settled *settled
+	// err is why the input cannot be played.
 	err error
-	// command is one that was refused, nil for an event, and refusal why.
+}
+
+// event is one that is to be recorded.
+type event struct {
+	stream eventstore.StreamID
+	data   eventstore.EventData
+	// at is when it is recorded, zero for now.
+	at time.Time
+}
+
+// settled is a command that has got to its receiver, which refuses it unless refusal is nil.
+type settled struct {
 	command any
 	refusal error
 }
@@ -28,25 +45,62 @@ func Stream[E any](codec eventstore.Codec[E], key string) Source[E] {
 	return Source[E]{codec: codec, key: key}
 }
 
-// Event returns an event of the stream as an input. Version and position follow from the order of the inputs, and so
-// does the time it was recorded at, unless [Input.At] sets it.
-func (s Source[E]) Event(event E) Input {
-	data, err := s.codec.Encode(event)
-	return Input{err: err, event: eventstore.RecordedEvent{
-		Stream:        eventstore.StreamID{Category: s.codec.Category(), Key: s.key},
-		Type:          data.Type,
-		SchemaVersion: max(data.SchemaVersion, 1),
-		ContentType:   cmp.Or(data.ContentType, eventstore.ContentTypeJSON),
-		Data:          data.Data,
-	}}
+// Event returns an event of the stream as an input. It is recorded when its turn comes, at the time that it is then,
+// unless [Input.At] says otherwise. Each time that it is played it is another event.
+func (s Source[E]) Event(e E) Input {
+	data, err := s.codec.Encode(e)
+	stream := eventstore.StreamID{Category: s.codec.Category(), Key: s.key}
+	return Input{events: []event{{stream: stream, data: data}}, err: err}
 }
 
-// Refused is the refusal of a command that the process has sent before, with the error that dispatch gives to
-// [processmanager.Refuse]. Where equal commands were sent it is the first that was not refused yet.
-func Refused(command any, err error) Input { return Input{command: command, refusal: err} }
-
-// At returns the event as it is when it was recorded at another time.
+// At returns the input with its events recorded at a time. If that is to come the clock moves there first, and timers fire
+// that are due until then. If it has passed, the process gets to know of the events late.
+//
+// Where the very first input has a time, that is when time begins. Other inputs than events have no use for it.
 func (i Input) At(recordedAt time.Time) Input {
-	i.event.RecordedAt = recordedAt
+	events := make([]event, len(i.events))
+	for n, e := range i.events {
+		e.at = recordedAt
+		events[n] = e
+	}
+	i.events = events
 	return i
 }
+
+// Together returns events as one input: all are recorded before the process gets to see the first. Other inputs cannot
+// come together.
+func Together(events ...Input) Input {
+	var together Input
+	for _, input := range events {
+		if len(input.events) == 0 {
+			return Input{err: errNotTogether}
+		}
+		if together.err == nil {
+			together.err = input.err
+		}
+		together.events = append(together.events, input.events...)
+	}
+	return together
+}
+
+// Elapsed is that nothing happens for a while but time: the clock moves, and the timers that are due until then fire, each
+// at its time.
+func Elapsed(d time.Duration) Input { return Input{elapsed: &d} }
+
+// TimerFired is that a timer fires, by its name: the clock moves to when it is due. Those that are due before fire first.
+// It is an error when the timer is not set. Where several instances have set it, it is the one that is due first.
+func TimerFired(name string) Input { return Input{timer: name} }
+
+// Refused is the refusal of a command that the process has sent before, with the error that dispatch gives to
+// [processmanager.Refuse]. The commands that its instance has sent before count as dispatched. Where equal commands are
+// to be dispatched, it is the first of them.
+func Refused(command any, err error) Input {
+	if err == nil {
+		return Input{err: errNoRefusal}
+	}
+	return Input{settled: &settled{command: command, refusal: err}}
+}
+
+// Dispatched is that a command was carried out, and those that its instance has sent before. The process decides nothing
+// on that, but it matters for what is undone should the instance fail.
+func Dispatched(command any) Input { return Input{settled: &settled{command: command}} }

@@ -1,10 +1,13 @@
 package processmanagertest
 
 import (
+	"cmp"
 	"fmt"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/pasttense/pasttense/processmanager"
 )
@@ -12,17 +15,51 @@ import (
 // text is something for people to compare: lines that are easy to read, and lines that are exact.
 type text struct{ readable, exact []string }
 
+func (t *text) add(lines ...string) {
+	t.readable = append(t.readable, lines...)
+	t.exact = append(t.exact, lines...)
+}
+
 func effectLines[C any](effects processmanager.Effects[C]) text {
-	var t text
-	for _, command := range effects.Send {
-		t.readable = append(t.readable, "send "+line(command))
-		t.exact = append(t.exact, fmt.Sprintf("send %#v", command))
+	t := commandLines("send", effects.Send)
+	for _, name := range effects.Cancel {
+		t.add("cancel " + name)
+	}
+	for _, timer := range effects.Schedule {
+		t.add("schedule " + timerLine(timer))
 	}
 	if effects.Complete {
-		t.readable = append(t.readable, "complete")
-		t.exact = append(t.exact, "complete")
+		t.add("complete")
+	}
+	if effects.Fail != "" {
+		t.add("fail: " + effects.Fail)
 	}
 	return t
+}
+
+func commandLines[C any](what string, commands []C) text {
+	var t text
+	for _, command := range commands {
+		t.readable = append(t.readable, what+" "+line(command))
+		t.exact = append(t.exact, fmt.Sprintf("%s %#v", what, command))
+	}
+	return t
+}
+
+func timerLines(timers []processmanager.Timer) text {
+	var t text
+	for _, timer := range timers {
+		t.add(timerLine(timer))
+	}
+	return t
+}
+
+func timerLine(t processmanager.Timer) string {
+	return t.Name + " at " + t.DueAt.UTC().Format(time.RFC3339Nano)
+}
+
+func byDueTime(a, b processmanager.Timer) int {
+	return cmp.Or(a.DueAt.Compare(b.DueAt), cmp.Compare(a.Name, b.Name))
 }
 
 // stateLines has a line for each field of a struct.
@@ -46,30 +83,64 @@ func compare(want, got text) string {
 	if slices.Equal(want.readable, got.readable) && !slices.Equal(want.exact, got.exact) {
 		want.readable, got.readable = want.exact, got.exact
 	}
-	lines := marked(want.readable, got.readable)
+	return indent(diff(want.readable, got.readable))
+}
+
+func indent(lines []string) string {
 	if len(lines) == 0 {
 		return "    nothing"
 	}
 	return "    " + strings.Join(lines, "\n    ")
 }
 
-// marked keeps what both begin and end with unmarked.
-func marked(want, got []string) []string {
-	var before, after []string
-	for len(want) > 0 && len(got) > 0 && want[0] == got[0] {
-		before = append(before, "  "+want[0])
-		want, got = want[1:], got[1:]
+// differences returns the lines that only one of both has.
+func differences(want, got []string) []string {
+	return slices.DeleteFunc(diff(want, got), func(line string) bool { return strings.HasPrefix(line, " ") })
+}
+
+// diff returns the lines of both, marked as they are in one or the other. It keeps as many in common as possible.
+func diff(want, got []string) (lines []string) {
+	common := commonLines(want, got)
+	i, j := 0, 0
+	for i < len(want) || j < len(got) {
+		switch {
+		case i < len(want) && j < len(got) && want[i] == got[j]:
+			lines = append(lines, "  "+want[i])
+			i++
+			j++
+		case j == len(got) || i < len(want) && common[i+1][j] >= common[i][j+1]:
+			lines = append(lines, "- "+want[i])
+			i++
+		default:
+			lines = append(lines, "+ "+got[j])
+			j++
+		}
 	}
-	for len(want) > 0 && len(got) > 0 && want[len(want)-1] == got[len(got)-1] {
-		after = append(after, "  "+want[len(want)-1])
-		want, got = want[:len(want)-1], got[:len(got)-1]
+	return lines
+}
+
+// commonLines returns at [i][j] the length of the longest common subsequence of a[i:] and b[j:].
+func commonLines(a, b []string) [][]int {
+	longest := make([][]int, len(a)+1)
+	for i := range longest {
+		longest[i] = make([]int, len(b)+1)
 	}
-	for _, only := range want {
-		before = append(before, "- "+only)
+	for i, lineA := range slices.Backward(a) {
+		for j, lineB := range slices.Backward(b) {
+			if lineA == lineB {
+				longest[i][j] = longest[i+1][j+1] + 1
+			} else {
+				longest[i][j] = max(longest[i+1][j], longest[i][j+1])
+			}
+		}
 	}
-	for _, only := range got {
-		before = append(before, "+ "+only)
+	return longest
+}
+
+// count returns a number of things in words.
+func count(n int, of string) string {
+	if n == 1 {
+		return "1 " + of
 	}
-	slices.Reverse(after)
-	return append(before, after...)
+	return strconv.Itoa(n) + " " + of + "s"
 }

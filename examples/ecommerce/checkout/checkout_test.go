@@ -1,170 +1,161 @@
 package checkout_test
 
 import (
-	"log/slog"
+	"math"
 	"net/http"
-	"net/http/httptest"
-	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"go.uber.org/goleak"
 
-	"github.com/pasttense/pasttense/aggregate"
 	"github.com/pasttense/pasttense/eventstore"
-	"github.com/pasttense/pasttense/examples/ecommerce/checkout"
 	"github.com/pasttense/pasttense/examples/ecommerce/email"
-	"github.com/pasttense/pasttense/examples/ecommerce/money"
 	"github.com/pasttense/pasttense/examples/ecommerce/order"
-	"github.com/pasttense/pasttense/memstore"
 	"github.com/pasttense/pasttense/processmanager"
-	"github.com/pasttense/pasttense/processmanager/processmanagertest"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
-var (
-	orderID = uuid.MustParse("0b8d5b35-9b8c-4c0e-a0a3-5ff0b8f8c1f2")
-	socks   = order.ItemAdded{ItemID: uuid.MustParse("36176af9-a04f-40f3-805e-7fb9487f91d0"), Name: "Socks"}
-)
-
-type effects = processmanager.Effects[checkout.Command]
-
-func TestReactions(t *testing.T) {
-	manager := checkout.NewManager(memstore.New(nil), memstore.NewTarget(nil), nil, nil)
-	stream := processmanagertest.Stream(order.Events, orderID.String())
-	checkedOut := stream.Event(order.CheckedOut{TotalPrice: 999})
-
-	processmanagertest.Given(t, manager).When(stream.Event(socks)).ThenIgnored()
-
-	processmanagertest.Given(t, manager).When(checkedOut).Then(effects{Send: []checkout.Command{
-		checkout.SendMail{OrderID: orderID, TotalPrice: 999},
-		checkout.ConfirmOrder{OrderID: orderID},
-	}})
-
-	processmanagertest.Given(t, manager, checkedOut).
-		When(stream.Event(order.Confirmed{})).
-		Then(effects{Complete: true})
-}
-
-// mailService is a mail service that takes mail, but loses the first acknowledgements.
-type mailService struct {
-	mock     http.Handler
-	lost     atomic.Int32 // acknowledgements yet to be lost
-	requests atomic.Int32
-}
-
-func (s *mailService) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	s.requests.Add(1)
-	if s.lost.Add(-1) < 0 {
-		s.mock.ServeHTTP(w, r)
-		return
-	}
-	s.mock.ServeHTTP(httptest.NewRecorder(), r)
-	w.WriteHeader(http.StatusBadGateway)
-}
-
-func (s *mailService) sent(t *testing.T) string {
-	t.Helper()
-	answer := httptest.NewRecorder()
-	s.mock.ServeHTTP(answer, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/v1/email", nil))
-	return answer.Body.String()
-}
-
-// shop is a store with a checked-out order, and the process that follows.
-type shop struct {
-	store  *memstore.Store
-	orders *aggregate.Repository[order.Order, order.Event]
-	mails  *mailService
-	client *email.Client
-	agenda *memstore.Target
-}
-
-func newShop(t *testing.T) *shop {
-	t.Helper()
-	mails := &mailService{mock: email.NewMock().Handler(quiet)}
-	server := httptest.NewServer(mails)
-	t.Cleanup(server.Close)
-	store := memstore.New(nil)
-	s := &shop{
-		store:  store,
-		orders: aggregate.New[order.Order](store, order.Events, nil),
-		mails:  mails,
-		client: email.NewClient(server.URL, server.Client()),
-		agenda: memstore.NewTarget(nil),
-	}
-	_, err := s.orders.Execute(t.Context(), orderID.String(), order.AddItem(socks),
-		order.Checkout{Prices: map[uuid.UUID]money.Amount{socks.ItemID: 999}})
-	require.NoError(t, err)
-	return s
-}
-
-func (s *shop) manager() *processmanager.Manager[checkout.State, checkout.Command] {
-	return checkout.NewManager(s.store, s.agenda, s.client,
-		&processmanager.Options{MinBackoff: time.Millisecond, MaxBackoff: time.Millisecond, Logger: quiet})
-}
-
-func (s *shop) status(t *testing.T) order.Status {
-	t.Helper()
-	loaded, err := s.orders.Load(t.Context(), orderID.String())
-	require.NoError(t, err)
-	return loaded.State.Status
-}
-
-var quiet = slog.New(slog.DiscardHandler)
 
 func TestACheckoutIsMailedAndConfirmed(t *testing.T) {
 	s := newShop(t)
-	require.NoError(t, s.manager().CatchUp(t.Context()))
-	assert.Equal(t, order.StatusConfirmed, s.status(t))
-	assert.JSONEq(t, `{"emails": [{
-		"orderId": "0b8d5b35-9b8c-4c0e-a0a3-5ff0b8f8c1f2",
-		"subject": "Your order 0b8d5b35-9b8c-4c0e-a0a3-5ff0b8f8c1f2",
-		"text": "Thank you for your order. It comes to 9.99."
-	}]}`, s.mails.sent(t))
+	s.buy(orderID)
+	m := s.manager()
+	s.catchUp(m)
+	assert.Equal(t, order.StatusConfirmed, s.status(orderID))
+	assert.Equal(t, []email.Mail{confirmation}, s.sent())
+
+	instance, err := m.Instance(t.Context(), orderID)
+	require.NoError(t, err)
+	assert.Equal(t, processmanager.StatusCompleted, instance.Status)
 }
 
-func TestAMailWhoseAcknowledgementIsLostGoesOutOnce(t *testing.T) {
-	s := newShop(t)
-	s.mails.lost.Store(2)
-	manager := s.manager()
-	for range 2 {
-		require.ErrorContains(t, manager.CatchUp(t.Context()), "502 Bad Gateway")
-		assert.Equal(t, order.StatusCheckedOut, s.status(t), "no confirmation before the mail")
+// Whatever is wrong with the mail service, there is no confirmation before the mail, which goes out once.
+func TestTheMailServiceFailsForAWhile(t *testing.T) {
+	t.Parallel()
+	for name, fault := range map[string]func(s *shop) http.HandlerFunc{
+		"it is down": func(*shop) http.HandlerFunc {
+			return func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }
+		},
+		"it is overloaded": func(*shop) http.HandlerFunc {
+			return func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) }
+		},
+		"it takes the mail, and the answer is lost": func(s *shop) http.HandlerFunc {
+			return func(w http.ResponseWriter, r *http.Request) {
+				s.mails.takeSilently(r)
+				w.WriteHeader(http.StatusBadGateway)
+			}
+		},
+		"it takes the mail, and too long": func(s *shop) http.HandlerFunc {
+			return func(_ http.ResponseWriter, r *http.Request) {
+				s.mails.takeSilently(r)
+				<-r.Context().Done()
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newShop(t)
+			asked := s.mails.fail(fault(s))
+			s.buy(orderID)
+			opts := options()
+			opts.Attempts, opts.DispatchTimeout = math.MaxInt, 100*time.Millisecond
+			s.run(s.managerWith(opts))
+			require.Eventually(t, func() bool { return asked.Load() >= 3 }, patience, time.Millisecond)
+			assert.Equal(t, order.StatusCheckedOut, s.status(orderID))
+
+			s.mails.repair()
+			s.becomesConfirmed(orderID)
+			assert.Equal(t, []email.Mail{confirmation}, s.sent())
+		})
 	}
-	require.NoError(t, manager.CatchUp(t.Context()))
-	assert.Equal(t, order.StatusConfirmed, s.status(t))
-	assert.Contains(t, s.mails.sent(t), `"emails":[{`)
-	assert.NotContains(t, s.mails.sent(t), `},{`)
-	assert.EqualValues(t, 3, s.mails.requests.Load())
+}
+
+// refuseForGood returns a shop with an order whose mail was refused too often, and the manager that has tried.
+func refuseForGood(t *testing.T) (s *shop, m *manager) {
+	t.Helper()
+	s = newShop(t)
+	s.buy(orderID)
+	opts := options()
+	opts.Attempts = 3
+	m = s.managerWith(opts)
+	asked := s.mails.refuse()
+	for range opts.Attempts {
+		require.ErrorContains(t, m.CatchUp(t.Context()), "422 Unprocessable Entity")
+	}
+	s.catchUp(m)
+	require.EqualValues(t, opts.Attempts, asked.Load())
+	return s, m
+}
+
+// What the mail service will never take is for people to see to. They see the order, and have it tried again.
+func TestTheMailServiceRefusesForGood(t *testing.T) {
+	s, m := refuseForGood(t)
+	parked, err := m.Parked(t.Context())
+	require.NoError(t, err)
+	require.Len(t, parked, 1)
+	assert.Equal(t, orderID, parked[0].Instance)
+	assert.Equal(t, 3, parked[0].Attempts)
+	assert.Contains(t, parked[0].Reason, "422 Unprocessable Entity")
+
+	s.mails.repair()
+	other := uuid.NewString()
+	s.buy(other)
+	s.catchUp(m)
+	assert.Equal(t, order.StatusConfirmed, s.status(other), "one order does not hold up another")
+	assert.Equal(t, order.StatusCheckedOut, s.status(orderID), "it waits for somebody")
+
+	require.NoError(t, s.manager().Retry(t.Context(), orderID), "any process can do that")
+	s.catchUp(m)
+	assert.Equal(t, order.StatusConfirmed, s.status(orderID))
+	assert.Len(t, s.sent(), 2)
+	parked, err = m.Parked(t.Context())
+	require.NoError(t, err)
+	assert.Empty(t, parked)
+	require.ErrorIs(t, m.Retry(t.Context(), orderID), eventstore.ErrNotParked)
+}
+
+func TestAMailThatIsGivenUp(t *testing.T) {
+	s, m := refuseForGood(t)
+	require.NoError(t, m.Skip(t.Context(), orderID, "the customer has no mail address"))
+	s.catchUp(m)
+	assert.Equal(t, order.StatusConfirmed, s.status(orderID))
+	assert.Empty(t, s.sent())
 }
 
 // A process that has lost its checkpoint and its tasks meets the same events again.
 func TestNothingHappensTwice(t *testing.T) {
 	s := newShop(t)
-	require.NoError(t, s.manager().CatchUp(t.Context()))
+	s.buy(orderID)
+	s.catchUp(s.manager())
 	head, err := s.store.Head(t.Context())
 	require.NoError(t, err)
 
-	s.agenda = memstore.NewTarget(nil)
-	require.NoError(t, s.manager().CatchUp(t.Context()))
+	s.agenda = s.newAgenda()
+	s.catchUp(s.manager())
 
 	again, err := s.store.Head(t.Context())
 	require.NoError(t, err)
 	assert.Equal(t, head, again, "nothing was recorded")
-	assert.EqualValues(t, 1, s.mails.requests.Load())
+	assert.Len(t, s.sent(), 1)
 }
 
-func TestStreamsThatAreNotOrders(t *testing.T) {
-	stray := eventstore.StreamID{Category: "order", Key: "42"}
-	data, err := order.Events.Encode(order.CheckedOut{})
-	require.NoError(t, err)
-	store := memstore.New(nil)
-	_, err = store.Append(t.Context(), eventstore.Write{Stream: stray, Events: []eventstore.EventData{data}})
-	require.NoError(t, err)
-	manager := checkout.NewManager(store, memstore.NewTarget(nil), nil, &processmanager.Options{Logger: quiet})
-	require.ErrorContains(t, manager.CatchUp(t.Context()), "42")
+// Copies share out the orders, and none is mailed or confirmed by two of them.
+func TestSeveralCopiesAtOnce(t *testing.T) {
+	s := newShop(t)
+	for range 3 {
+		s.run(s.manager())
+	}
+	want := make([]string, 30)
+	for i := range want {
+		want[i] = uuid.NewString()
+		s.buy(want[i])
+	}
+	mailed := make([]string, 0, len(want))
+	for _, id := range want {
+		s.becomesConfirmed(id)
+	}
+	for _, mail := range s.sent() {
+		mailed = append(mailed, mail.OrderID)
+	}
+	assert.ElementsMatch(t, want, mailed)
 }

@@ -22,9 +22,9 @@ const maxMailBytes = 1 << 20
 
 // Mail is a mail to the customer of an order.
 type Mail struct {
-	OrderID uuid.UUID `json:"orderId"`
-	Subject string    `json:"subject"`
-	Text    string    `json:"text"`
+	OrderID string `json:"orderId"`
+	Subject string `json:"subject"`
+	Text    string `json:"text"`
 }
 
 // Client sends mail through the mail service. It is safe for concurrent use.

@@ -34,7 +34,7 @@ func TestAMailIsSentOnceForItsKey(t *testing.T) {
 	client := email.NewClient(server.URL, server.Client())
 	assert.JSONEq(t, `{"emails": []}`, sent(t, service))
 
-	mail := email.Mail{OrderID: uuid.Nil, Subject: "Hello", Text: "World"}
+	mail := email.Mail{OrderID: uuid.Nil.String(), Subject: "Hello", Text: "World"}
 	key := uuid.New()
 	for range 3 {
 		require.NoError(t, client.Send(t.Context(), key, mail))
