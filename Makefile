@@ -15,7 +15,7 @@ testdb := $(GO) run ./tools/testdb --
 golangci-lint = $$(cd tools/lint && GOWORK=off $(GO) tool -n golangci-lint)
 in-each-module = tool="$(golangci-lint)" && for module in $(modules); do (cd $$module && GOWORK=off "$$tool"
 
-.PHONY: help test lint fmt fuzz bench pooler torture torture-projections gaps
+.PHONY: help test lint fmt fuzz bench pooler torture torture-projections torture-processes gaps
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-19s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,6 +44,9 @@ torture: ## Run the store under everything that can go wrong, and check it; ARGS
 
 torture-projections: ## Run a projection while its processes are killed and stopped, and check it; ARGS="-seconds 180 -seed 1"
 	$(GO) run ./bench/projections $(ARGS)
+
+torture-processes: ## Run a process manager while its processes are killed and stopped, and check it; ARGS="-seconds 120 -seed 1"
+	$(GO) run ./bench/processes $(ARGS)
 
 gaps: ## Show what three ways to follow an event log see of it, and what they miss
 	$(GO) run ./bench/gaps $(ARGS)
