@@ -209,7 +209,7 @@ func TestAppendWithRunsWorkAgainAfterADeadlock(t *testing.T) {
 
 	var both, running sync.WaitGroup
 	both.Add(2)
-	runs := make(chan struct{}, 10)
+	runs := make(chan struct{}, 1000)
 	for _, rows := range [][2]string{{"a", "b"}, {"b", "a"}} {
 		running.Go(func() {
 			var once sync.Once
@@ -227,7 +227,7 @@ func TestAppendWithRunsWorkAgainAfterADeadlock(t *testing.T) {
 		})
 	}
 	running.Wait()
-	assert.Len(t, runs, 3)
+	assert.GreaterOrEqual(t, len(runs), 3, "one of them may be ended more than once")
 	var sum int
 	require.NoError(t, pool.QueryRow(t.Context(), "SELECT sum(events) FROM tallies").Scan(&sum))
 	assert.Equal(t, 4, sum)
