@@ -8,6 +8,7 @@ import (
 	"net"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -78,6 +79,12 @@ func tallyOf(t *testing.T, pool *pgxpool.Pool, stream eventstore.StreamID) (even
 	const sum = "SELECT coalesce(sum(events), 0) FROM tallies WHERE stream = $1"
 	require.NoError(t, pool.QueryRow(t.Context(), sum, stream.String()).Scan(&events))
 	return events
+}
+
+// isTallied is tallyOf for other goroutines than that of the test.
+func isTallied(ctx context.Context, pool *pgxpool.Pool, stream eventstore.StreamID) (is bool) {
+	const exists = "SELECT EXISTS (SELECT FROM tallies WHERE stream = $1)"
+	return pool.QueryRow(ctx, exists, stream.String()).Scan(&is) == nil && is
 }
 
 func TestAppendWithGivesWorkTheEventsAsTheyAreRecorded(t *testing.T) {
@@ -253,9 +260,15 @@ func TestAppendWithResolvesACommitWithoutAnswer(t *testing.T) {
 			proxy, proxied := newProxy(t, url)
 			lost.prepare(proxy)
 			store, pool := open(t, proxied, pgstore.Options{}), newTallies(t, url)
-			proxy.atNextAppend(atCommit(func(client, _ net.Conn, _ []byte) bool {
+			proxy.atNextAppend(atCommit(func(client, server net.Conn, message []byte) bool {
+				if lost.forward { // and committed before the client notices, which would end the session
+					proxy.cutClient(client)
+					_, err := server.Write(message)
+					assert.NoError(t, err)
+					assert.Eventually(t, func() bool { return isTallied(t.Context(), pool, order42) }, time.Minute, time.Millisecond)
+				}
 				_ = client.Close()
-				return lost.forward
+				return false
 			}))
 			runs := 0
 			result, err := store.AppendWith(t.Context(),
