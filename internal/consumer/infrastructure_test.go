@@ -3,6 +3,7 @@ package consumer_test
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -97,15 +98,17 @@ func TestRunGoesOnWhenItCannotPause(t *testing.T) {
 func TestRunForgetsAnOutageThatIsOver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFixture(t)
-		away := awayFor(time.Hour)
-		f.config.Keeper = keeperWith{Keeper: f.target, fail: func() error { return away() }}
+		var outage atomic.Value // as it begins anew while the consumer runs
+		outage.Store(awayFor(time.Hour))
+		away := func() error { return outage.Load().(func() error)() }
+		f.config.Keeper = keeperWith{Keeper: f.target, fail: away}
 		f.before = func(context.Context, eventstore.RecordedEvent) error { return away() }
 		f.append(t, "order", 1)
 		stop := f.run(t)
 		elapse(time.Hour + consumer.DefaultMaxBackoff)
 		f.requireHandled(t, 1)
 
-		away = awayFor(time.Millisecond)
+		outage.Store(awayFor(time.Millisecond))
 		f.append(t, "order", 1)
 		elapse(time.Millisecond + consumer.DefaultMinBackoff)
 		stop()
