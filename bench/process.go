@@ -2,14 +2,13 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/pasttense/pasttense/eventstore"
 	"github.com/pasttense/pasttense/pgstore"
@@ -21,6 +20,8 @@ const (
 	processedInstances = 1_000
 	// processConnections are those of the store and of the agenda each.
 	processConnections = 8
+	// instancesAtOnce are started by hand at the same time.
+	instancesAtOnce = 16
 	// openInstances are under way beside the one that is measured.
 	openInstances = 10_000
 	// dispatchPatience is how long a command may take to be dispatched.
@@ -244,7 +245,12 @@ func (p *byHand) handle(ctx context.Context) error {
 	if err != nil || len(started) == 0 {
 		return err
 	}
-	if err := concurrently(len(started), 16, func(n int) error { return p.start(ctx, started[n]) }); err != nil {
+	var starting errgroup.Group
+	starting.SetLimit(instancesAtOnce)
+	for _, row := range started {
+		starting.Go(func() error { return p.start(ctx, row) })
+	}
+	if err := starting.Wait(); err != nil {
 		return err
 	}
 	p.position = started[len(started)-1].Position
@@ -320,20 +326,4 @@ func dispatchByHand(ctx context.Context, db *database) (side, error) {
 			return dispatched.await(ctx)
 		}, func() error { return nil })
 	}}, nil
-}
-
-// concurrently calls do with each number below n, so many at once, and returns their errors.
-func concurrently(n, atOnce int, do func(n int) error) error {
-	var working sync.WaitGroup
-	errs := make([]error, n)
-	free := make(chan struct{}, atOnce)
-	for n := range n {
-		free <- struct{}{}
-		working.Go(func() {
-			errs[n] = do(n)
-			<-free
-		})
-	}
-	working.Wait()
-	return errors.Join(errs...)
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 
+	"github.com/pasttense/pasttense/bench/internal/client"
 	"github.com/pasttense/pasttense/eventstore"
 	"github.com/pasttense/pasttense/processmanager"
 )
@@ -55,11 +56,11 @@ type (
 
 // newManager returns the manager that all processes run, and that the main process looks at.
 func newManager(
-	db *database,
+	db *client.Client,
 	dispatch func(ctx context.Context, c processmanager.Command[command]) error,
 	options *processmanager.Options,
 ) *manager {
-	m := processmanager.New[checkout](processName, db.store, db.target, commands, dispatch, options)
+	m := processmanager.New[checkout](processName, db.Store, db.Target, commands, dispatch, options)
 	processmanager.On(m, orderEvents, processmanager.ByStream, reactToOrder)
 	processmanager.OnTimer(m, reminderName, func(s checkout, _ processmanager.Fired) (checkout, effects) {
 		return s, effects{Send: []command{sendMail{Kind: reminder}}}

@@ -2,12 +2,11 @@ package main
 
 import (
 	"context"
-	"errors"
 	"io"
 	"log/slog"
-	"os"
 	"time"
 
+	"github.com/pasttense/pasttense/bench/internal/client"
 	"github.com/pasttense/pasttense/processmanager"
 )
 
@@ -42,18 +41,8 @@ func (a assignment) options(logger *slog.Logger) *processmanager.Options {
 
 // runChild stops cleanly when ctx ends.
 func runChild(ctx context.Context, a assignment, _ <-chan string, _ io.Writer) error {
-	logger := slog.New(slog.DiscardHandler)
-	if a.Verbose {
-		logger = slog.New(slog.NewTextHandler(os.Stderr, nil)).With("pid", os.Getpid())
-	}
-	db, err := connect(ctx, a.URL, logger)
-	if ctx.Err() != nil {
-		return nil //nolint:nilerr // it was to end before it had begun
-	}
-	if err != nil {
-		return err
-	}
-	receivers := newReceivers(db.store, a.MailURL, a.Careless)
-	running := newManager(db, receivers.dispatch, a.options(logger))
-	return errors.Join(running.Run(ctx), db.close())
+	return client.Run(ctx, a.URL, a.Verbose, func(db *client.Client, logger *slog.Logger) error {
+		receivers := newReceivers(db.Store, a.MailURL, a.Careless)
+		return newManager(db, receivers.dispatch, a.options(logger)).Run(ctx)
+	})
 }

@@ -142,7 +142,7 @@ func (s *mailService) draw(m mail) mishap {
 		what = mishaps[rng.IntN(len(mishaps))]
 	}
 	if what != none {
-		s.report.tally("mishaps of the mail service")
+		s.report.Add("mishaps of the mail service")
 	}
 	return what
 }

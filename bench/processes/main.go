@@ -26,6 +26,7 @@ import (
 	"github.com/pasttense/pasttense/bench/internal/child"
 	"github.com/pasttense/pasttense/bench/internal/program"
 	"github.com/pasttense/pasttense/bench/internal/trial"
+	"github.com/pasttense/pasttense/bench/internal/trouble"
 )
 
 func main() {
@@ -37,51 +38,28 @@ func main() {
 
 // flags are what the command line says.
 type flags struct {
-	trial.Flags
+	trouble.Flags
 
-	processes  int
-	partitions int
-	orders     int
-	lease      time.Duration
-	verbose    bool
+	orders int
 
 	careless bool // a mistake that only tests make: see assignment
 }
 
 func parseFlags(args []string, output io.Writer) (flags, error) {
-	var f flags
-	set := f.Define("processes", trial.Usage{
+	f := flags{Flags: trouble.Flags{Processes: 3, Partitions: 4, Lease: time.Second}}
+	set := f.Define("processes", "manager", trial.Usage{
 		Seconds: "how long there is trouble", DefaultSeconds: 120,
 		Fsync: "whether the server waits for the disk", Server: "and drops it at the end; it is not killed",
 	}, output)
-	set.IntVar(&f.processes, "processes", 3, "how many processes run the manager; one at least is always left alone")
-	set.IntVar(&f.partitions, "partitions", 4, "how many partitions the manager has")
 	set.IntVar(&f.orders, "orders", 1000, "how many orders are placed and checked out while there is trouble")
-	set.DurationVar(&f.lease, "lease", time.Second,
-		"how long a process may be silent before others take over its partitions, and what it has in hand")
-	set.BoolVar(&f.verbose, "verbose", false, "whether the processes log to standard error")
 	if err := f.Parse(set, args); err != nil {
 		return flags{}, err
 	}
-	switch {
-	case f.processes < 2:
-		return flags{}, fmt.Errorf("-processes is %d, the least is 2", f.processes)
-	case f.partitions < 1 || f.partitions > mostPartitions:
-		return flags{}, fmt.Errorf("-partitions is %d, it is from 1 to %d", f.partitions, mostPartitions)
-	case f.orders < 1:
+	if f.orders < 1 {
 		return flags{}, fmt.Errorf("-orders is %d, the least is 1", f.orders)
-	case f.lease < minLease:
-		return flags{}, fmt.Errorf("-lease is %s, the least is %s", f.lease, minLease)
 	}
 	return f, nil
 }
-
-const (
-	// mostPartitions keeps the processes' connections within what the server has.
-	mostPartitions = 64
-	// minLease is what a loaded machine can keep.
-	minLease = 200 * time.Millisecond
-)
 
 // run returns once everything that it started has ended and its directory is removed, whether it was interrupted or not.
 func run(ctx context.Context, args []string, out, progress io.Writer) error {
@@ -93,10 +71,5 @@ func run(ctx context.Context, args []string, out, progress io.Writer) error {
 }
 
 func carry(ctx context.Context, f flags, out, progress io.Writer) error {
-	fmt.Fprintf(out, "seed %d\n", f.Seed)
-	t, err := newTorture(ctx, f, progress)
-	if err != nil {
-		return err
-	}
-	return trial.Carry(ctx, t, out)
+	return trial.Carry(ctx, f.Seed, func() (trial.Trial, error) { return newTorture(ctx, f, progress) }, out)
 }

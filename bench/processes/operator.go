@@ -52,11 +52,11 @@ func (o *operator) retryParked(ctx context.Context, repaired float64) error {
 			err := o.manager.Retry(ctx, p.Instance)
 			switch {
 			case errors.Is(err, eventstore.ErrNotParked):
-				o.report.tally("retried an instance that was not parked any more")
+				o.report.Add("retried an instance that was not parked any more")
 			case err != nil:
 				return err
 			default:
-				o.report.tally("retried an instance that was parked")
+				o.report.Add("retried an instance that was parked")
 			}
 		}
 		return nil
@@ -89,7 +89,7 @@ func (o *operator) failOne(ctx context.Context, key string) error {
 	return wait.Insist(ctx, func() error {
 		err := o.manager.Fail(ctx, key, byHand)
 		if errors.Is(err, eventstore.ErrInvalid) {
-			o.report.tally("could not fail an instance by hand, as it was over or not there")
+			o.report.Add("could not fail an instance by hand, as it was over or not there")
 			return nil
 		}
 		return err

@@ -67,7 +67,7 @@ func (t *torture) lookAt(ctx context.Context, p plannedOrder) (o outcome, err er
 }
 
 func (t *torture) read(ctx context.Context, stream eventstore.StreamID) (events []eventstore.RecordedEvent, err error) {
-	for event, err := range t.main.store.ReadStream(ctx, stream, eventstore.ReadOptions{}) {
+	for event, err := range t.main.Store.ReadStream(ctx, stream, eventstore.ReadOptions{}) {
 		if err != nil {
 			return nil, err
 		}

@@ -38,7 +38,7 @@ func (t *torture) awaitRest(ctx context.Context, o *operator) error {
 			return err
 		}
 		var now int64
-		if err := t.main.pool.QueryRow(ctx, sqlRecords).Scan(&now); err != nil {
+		if err := t.main.Pool.QueryRow(ctx, sqlRecords).Scan(&now); err != nil {
 			return fmt.Errorf("count the records: %w", err)
 		}
 		if now > records {
@@ -61,10 +61,10 @@ func (t *torture) isAtRest(ctx context.Context) (bool, error) {
 		return false, err
 	}
 	var last int64
-	if err := t.main.pool.QueryRow(ctx, sqlLastOrder).Scan(&last); err != nil {
+	if err := t.main.Pool.QueryRow(ctx, sqlLastOrder).Scan(&last); err != nil {
 		return false, fmt.Errorf("look for the last event: %w", err)
 	}
-	checkpoints, err := t.main.target.Checkpoints(ctx, t.manager.Consumer())
+	checkpoints, err := t.main.Target.Checkpoints(ctx, t.manager.Consumer())
 	if err != nil {
 		return false, err
 	}
@@ -90,7 +90,7 @@ func (t *torture) objectToWhatIsLeft(ctx context.Context) error {
 	for _, entry := range entries {
 		t.report.findings.Note(lost, 1, "an instance is not done, and will not be: %+v", entry)
 	}
-	checkpoints, err := t.main.target.Checkpoints(ctx, t.manager.Consumer())
+	checkpoints, err := t.main.Target.Checkpoints(ctx, t.manager.Consumer())
 	if err == nil && len(entries) == 0 {
 		t.report.findings.Note(lost, 1, "not all is handled, and will not be: %+v", checkpoints)
 	}

@@ -30,13 +30,11 @@ func (t *torture) Tell(out io.Writer) error {
 	asked, accepted := t.mail.counts()
 	line("mails asked for", asked)
 	line("mails accepted", accepted)
-	for _, name := range slices.Sorted(maps.Keys(t.report.counts)) {
-		line(name, t.report.counts[name])
-	}
-	line("processes killed", t.report.incidents[trouble.Killed])
-	line("processes stopped for longer than their leases", t.report.incidents[trouble.Stopped])
-	line("processes terminated cleanly", t.report.incidents[trouble.Terminated])
-	line("lease", t.lease)
+	t.report.Tell(line)
+	line("processes killed", t.report.Incidents(trouble.Killed))
+	line("processes stopped for longer than their leases", t.report.Incidents(trouble.Stopped))
+	line("processes terminated cleanly", t.report.Incidents(trouble.Terminated))
+	line("lease", t.Lease)
 	tellTimes(line, "from checkout to confirmation", t.totals.confirmed)
 	tellTimes(line, "timers fired late by", t.totals.late)
 	if err := table.Flush(); err != nil {

@@ -7,10 +7,12 @@ import (
 	"io"
 	"log/slog"
 	"math/rand/v2"
-	"sync"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/pasttense/pasttense/bench/internal/child"
+	"github.com/pasttense/pasttense/bench/internal/client"
 	"github.com/pasttense/pasttense/bench/internal/throwaway"
 	"github.com/pasttense/pasttense/bench/internal/trial"
 	"github.com/pasttense/pasttense/bench/internal/trouble"
@@ -25,7 +27,7 @@ type torture struct {
 	log      *trial.Log
 	server   *throwaway.Server
 	url      string
-	main     *database
+	main     *client.Client
 	manager  *manager // that looks, and does not run
 	mail     *mailService
 	fleet    *trouble.Fleet
@@ -53,12 +55,12 @@ func (t *torture) prepare(ctx context.Context) (err error) {
 		return err
 	}
 	discard := slog.New(slog.DiscardHandler)
-	if t.main, err = connect(ctx, t.url, discard); err != nil {
+	if t.main, err = client.Connect(ctx, t.url, discard); err != nil {
 		return err
 	}
 	t.manager = newManager(t.main, dispatchNothing, &processmanager.Options{Logger: discard})
 	t.mail, err = openMail(ctx, t.Seed, t.report, func(ctx context.Context, key string) (bool, error) {
-		return isConfirmed(ctx, t.main.store, key)
+		return isConfirmed(ctx, t.main.Store, key)
 	})
 	if err != nil {
 		return err
@@ -92,18 +94,18 @@ func (t *torture) random(role uint64) *rand.Rand { return rand.New(rand.NewPCG(t
 // Run tortures the process manager and then verifies what it has done.
 func (t *torture) Run(ctx context.Context) (err error) {
 	a := assignment{
-		URL: t.url, MailURL: t.mail.url, Partitions: t.partitions, Lease: t.lease, Verbose: t.verbose, Careless: t.careless,
+		URL: t.url, MailURL: t.mail.url, Partitions: t.Partitions, Lease: t.Lease, Verbose: t.Verbose, Careless: t.careless,
 	}
-	if t.fleet, err = trouble.StartFleet(a, t.processes); err != nil {
+	if t.fleet, err = trouble.StartFleet(a, t.Processes); err != nil {
 		return err
 	}
-	t.log.Printf("%d processes run the manager", t.processes)
+	t.log.Printf("%d processes run the manager", t.Processes)
 	o := &operator{manager: t.manager, mail: t.mail, report: t.report, rng: t.random(operatorRole)}
 	if err := t.trouble(ctx, o); err != nil {
 		return err
 	}
 	t.log.Printf("the trouble is over, %d orders are checked out", len(t.plan))
-	t.main.pool.Reset() // some of its backends were terminated
+	t.main.Pool.Reset() // some of its backends were terminated
 	if err := t.awaitRest(ctx, o); err != nil {
 		return err
 	}
@@ -116,41 +118,34 @@ func (t *torture) Run(ctx context.Context) (err error) {
 
 // trouble makes trouble until time is up, and returns when all processes run and all orders are checked out.
 func (t *torture) trouble(ctx context.Context, o *operator) error {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	stop, cancelStop := context.WithTimeout(ctx, t.Duration())
-	defer cancelStop()
+	makers, making := errgroup.WithContext(ctx)
+	stop, cancel := context.WithTimeout(making, t.Duration())
+	defer cancel()
 	begun := time.Now()
-	w := &writer{store: t.main.store, begun: begun}
+	w := &writer{store: t.main.Store, begun: begun}
 	incidents := &trouble.Incidents{
-		Fleet: t.fleet, Lease: t.lease, Rand: t.random(incidentRole), Prepare: t.prepareIncident,
+		Fleet: t.fleet, Lease: t.Lease, Rand: t.random(incidentRole), Prepare: t.prepareIncident,
 	}
 	terminator := &trouble.Terminator{
 		URL: t.url, Mean: meanTermination, Rand: t.random(terminatorRole),
-		Terminated: func(string) { t.report.tally("backends terminated") }, Failed: func(error) {},
+		Terminated: func(string) { t.report.Add("backends terminated") }, Failed: func(error) {},
 	}
-	var makers sync.WaitGroup
-	do := func(work func() error) {
-		makers.Go(func() {
-			if err := work(); err != nil {
-				cancel(err)
-			}
-		})
+	makers.Go(func() error { return w.write(making, t.plan) })
+	makers.Go(func() error { return o.fail(making, t.plan, begun) })
+	makers.Go(func() error { return o.retry(making, stop) })
+	makers.Go(func() error { return incidents.Run(making, stop) })
+	makers.Go(func() error { return t.killServer(making, stop) })
+	makers.Go(func() error { terminator.Run(stop); return nil })
+	if makers.Wait() != nil {
+		return context.Cause(making) // the first error, or the interruption that it came of
 	}
-	do(func() error { return w.write(ctx, t.plan) })
-	do(func() error { return o.fail(ctx, t.plan, begun) })
-	do(func() error { return o.retry(ctx, stop) })
-	do(func() error { return incidents.Run(ctx, stop) })
-	do(func() error { return t.killServer(ctx, stop) })
-	do(func() error { terminator.Run(stop); return nil })
-	makers.Wait()
 	return context.Cause(ctx)
 }
 
 func (t *torture) prepareIncident(
 	_ context.Context, kind trouble.Kind, victim *child.Process,
 ) (watch func(context.Context), err error) {
-	t.report.count(kind)
+	t.report.Incident(kind)
 	t.log.Printf("process %d: %s", victim.ID(), kind)
 	return func(context.Context) {}, nil
 }
@@ -167,7 +162,7 @@ func (t *torture) killServer(ctx, stop context.Context) error {
 	if err := local.Restart(ctx); err != nil {
 		return fmt.Errorf("restart the server: %w", err)
 	}
-	t.report.tally("servers killed")
+	t.report.Add("servers killed")
 	t.log.Printf("the server was killed and is back")
 	return nil
 }
@@ -182,7 +177,7 @@ func (t *torture) Close() error {
 		errs = append(errs, t.mail.close())
 	}
 	if t.main != nil {
-		errs = append(errs, t.main.close())
+		errs = append(errs, t.main.Close())
 	}
 	if t.server != nil {
 		errs = append(errs, t.server.Close())

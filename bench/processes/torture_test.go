@@ -6,13 +6,13 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/pasttense/pasttense/bench/internal/child"
 	"github.com/pasttense/pasttense/bench/internal/trial"
 	"github.com/pasttense/pasttense/bench/internal/trialtest"
+	"github.com/pasttense/pasttense/bench/internal/trouble"
 	"github.com/pasttense/pasttense/internal/pgtest"
 )
 
@@ -41,8 +41,11 @@ func TestTorture(t *testing.T) {
 func TestTortureFindsADispatchWithoutKeys(t *testing.T) {
 	var out, progress bytes.Buffer
 	err := carry(t.Context(), flags{
-		Flags:     trial.Flags{Seconds: 3, Seed: 1, ServerURL: trialtest.Server(t)},
-		processes: 2, partitions: 2, orders: 30, lease: 600 * time.Millisecond, careless: true,
+		Flags: trouble.Flags{
+			Flags:     trial.Flags{Seconds: 3, Seed: 1, ServerURL: trialtest.Server(t)},
+			Processes: 2, Partitions: 2, Lease: 600 * time.Millisecond,
+		},
+		orders: 30, careless: true,
 	}, &out, &progress)
 	require.ErrorContains(t, err, "broken its guarantees", "%s%s", &out, &progress)
 	assert.Contains(t, progress.String(), "doubled: order")
@@ -54,8 +57,11 @@ func TestTortureLeavesNothingWhenItIsInterrupted(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	f := flags{
-		Flags:     trial.Flags{Seconds: 600, Seed: 1, ServerURL: trialtest.Server(t)},
-		processes: 2, partitions: 2, orders: 1000, lease: 200 * time.Millisecond,
+		Flags: trouble.Flags{
+			Flags:     trial.Flags{Seconds: 600, Seed: 1, ServerURL: trialtest.Server(t)},
+			Processes: 2, Partitions: 2, Lease: 200 * time.Millisecond,
+		},
+		orders: 1000,
 	}
 	torture, err := newTorture(ctx, f, trialtest.WriterFunc(func(line []byte) {
 		if bytes.Contains(line, []byte("process ")) {
@@ -70,11 +76,7 @@ func TestTortureLeavesNothingWhenItIsInterrupted(t *testing.T) {
 	for _, process := range torture.fleet.Processes {
 		assert.NoError(t, process.Err(), "it has ended")
 	}
-	_, err = pgx.Connect(t.Context(), torture.url)
-	require.Error(t, err, "its server is gone, or its database")
-	if local := torture.server.Local(); local != nil {
-		assert.NoDirExists(t, local.Directory())
-	}
+	trialtest.RequireGone(t, torture.server, torture.url)
 }
 
 func TestParseFlagsRefuses(t *testing.T) {
@@ -88,5 +90,5 @@ func TestParseFlagsRefuses(t *testing.T) {
 	f, err := parseFlags(nil, new(bytes.Buffer))
 	require.NoError(t, err)
 	assert.NotZero(t, f.Seed)
-	assert.Equal(t, time.Second, f.lease)
+	assert.Equal(t, time.Second, f.Lease)
 }

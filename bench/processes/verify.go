@@ -60,13 +60,13 @@ func (t *torture) verify(ctx context.Context) error {
 		t.totals.add(o)
 	}
 	var broken int
-	if err := t.main.pool.QueryRow(ctx, sqlBroken).Scan(&broken); err != nil {
+	if err := t.main.Pool.QueryRow(ctx, sqlBroken).Scan(&broken); err != nil {
 		return fmt.Errorf("look at the streams: %w", err)
 	}
 	if broken > 0 {
 		t.report.findings.Note(reordered, broken, "%d streams are not in order", broken)
 	}
-	if err := t.main.pool.QueryRow(ctx, sqlInstances).Scan(&t.totals.instances); err != nil {
+	if err := t.main.Pool.QueryRow(ctx, sqlInstances).Scan(&t.totals.instances); err != nil {
 		return fmt.Errorf("count the instances: %w", err)
 	}
 	if t.totals.instances != len(t.plan) {

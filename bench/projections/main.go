@@ -25,6 +25,7 @@ import (
 	"github.com/pasttense/pasttense/bench/internal/child"
 	"github.com/pasttense/pasttense/bench/internal/program"
 	"github.com/pasttense/pasttense/bench/internal/trial"
+	"github.com/pasttense/pasttense/bench/internal/trouble"
 )
 
 func main() {
@@ -36,48 +37,26 @@ func main() {
 
 // flags are what the command line says.
 type flags struct {
-	trial.Flags
+	trouble.Flags
 
-	processes  int
-	partitions int
-	events     int
-	lease      time.Duration
-	verbose    bool
+	events int
 }
 
 func parseFlags(args []string, output io.Writer) (flags, error) {
-	var f flags
-	set := f.Define("projections", trial.Usage{
+	f := flags{Flags: trouble.Flags{Processes: 3, Partitions: 8, Lease: 2 * time.Second}}
+	set := f.Define("projections", "projection", trial.Usage{
 		Seconds: "how long there is trouble", DefaultSeconds: 180,
 		Fsync: "whether the server waits for the disk", Server: "and drops it at the end",
 	}, output)
-	set.IntVar(&f.processes, "processes", 3, "how many processes run the projection; one at least is always left alone")
-	set.IntVar(&f.partitions, "partitions", 8, "how many partitions the projection begins with")
 	set.IntVar(&f.events, "events", 200_000, "how many events there are: half before the processes start, half along with them")
-	set.DurationVar(&f.lease, "lease", 2*time.Second, "how long a process may be silent before others take over its partitions")
-	set.BoolVar(&f.verbose, "verbose", false, "whether the processes log to standard error")
 	if err := f.Parse(set, args); err != nil {
 		return flags{}, err
 	}
-	switch {
-	case f.processes < 2:
-		return flags{}, fmt.Errorf("-processes is %d, the least is 2", f.processes)
-	case f.partitions < 1 || f.partitions > mostPartitions:
-		return flags{}, fmt.Errorf("-partitions is %d, it is from 1 to %d", f.partitions, mostPartitions)
-	case f.events < 1:
+	if f.events < 1 {
 		return flags{}, fmt.Errorf("-events is %d, the least is 1", f.events)
-	case f.lease < minLease:
-		return flags{}, fmt.Errorf("-lease is %s, the least is %s", f.lease, minLease)
 	}
 	return f, nil
 }
-
-const (
-	// mostPartitions keeps the processes' connections within what the server has.
-	mostPartitions = 64
-	// minLease is what a loaded machine can keep.
-	minLease = 100 * time.Millisecond
-)
 
 // run returns once everything that it started has ended and its directory is removed, whether it was interrupted or not.
 func run(ctx context.Context, args []string, out, progress io.Writer) error {
@@ -85,10 +64,5 @@ func run(ctx context.Context, args []string, out, progress io.Writer) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(out, "seed %d\n", f.Seed)
-	t, err := newTorture(ctx, f, progress)
-	if err != nil {
-		return err
-	}
-	return trial.Carry(ctx, t, out)
+	return trial.Carry(ctx, f.Seed, func() (trial.Trial, error) { return newTorture(ctx, f, progress) }, out)
 }

@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/pasttense/pasttense/bench/internal/client"
 	"github.com/pasttense/pasttense/bench/internal/trial"
 	"github.com/pasttense/pasttense/bench/internal/wait"
 	"github.com/pasttense/pasttense/projection"
@@ -12,7 +13,7 @@ import (
 
 // repartitioner changes the number of partitions twice: to fewer, and to more than there were.
 type repartitioner struct {
-	main       *database
+	main       *client.Client
 	report     *report
 	partitions int
 	over       time.Duration
@@ -38,14 +39,14 @@ func (r *repartitioner) change(ctx context.Context, partitions int) error {
 	begun := time.Now()
 	for ctx.Err() == nil {
 		r.disturbs.Add(1)
-		err := projection.Repartition(ctx, tellingTarget{r.main.target}, projectionID, partitions)
+		err := projection.Repartition(ctx, tellingTarget{r.main.Target}, projectionID, partitions)
 		r.disturbs.Add(1)
 		if err == nil {
-			r.report.tally("repartitions")
+			r.report.Add("repartitions")
 			r.log("%d partitions after %s", partitions, trial.Round(time.Since(begun)))
 			return nil
 		}
-		r.report.tally("repartitions that were given up, and tried again")
+		r.report.Add("repartitions that were given up, and tried again")
 		r.log("%v", err)
 		if time.Since(begun) > wait.Patience {
 			r.report.findings.Object("no repartition within %s: %v", wait.Patience, err)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/pasttense/pasttense/bench/internal/client"
 	"github.com/pasttense/pasttense/bench/internal/wait"
 	"github.com/pasttense/pasttense/eventstore"
 	"github.com/pasttense/pasttense/projection"
@@ -14,7 +15,7 @@ import (
 
 // repairer retries what is parked, in vain at first, and repairs one fault after the other.
 type repairer struct {
-	main    *database
+	main    *client.Client
 	counter *projection.Projection[pgx.Tx]
 	report  *report
 	over    time.Duration
@@ -41,7 +42,7 @@ func (r *repairer) run(ctx, stop context.Context) error {
 
 func (r *repairer) repair(ctx context.Context, stream eventstore.StreamID, fault int) error {
 	return wait.Insist(ctx, func() error {
-		_, err := r.main.pool.Exec(ctx, sqlRepair, stream.Key, fault)
+		_, err := r.main.Pool.Exec(ctx, sqlRepair, stream.Key, fault)
 		return err
 	})
 }
@@ -53,16 +54,16 @@ func (r *repairer) retry(ctx context.Context, stream eventstore.StreamID) {
 	err := r.counter.Retry(retrying, stream)
 	switch {
 	case err == nil:
-		r.report.tally("retried until the stream was level")
+		r.report.Add("retried until the stream was level")
 	case errors.Is(err, eventstore.ErrNotParked):
-		r.report.tally("retried a stream that is not parked")
+		r.report.Add("retried a stream that is not parked")
 	case errors.Is(err, eventstore.ErrParked):
-		r.report.tally("retried up to a fault that is not repaired")
+		r.report.Add("retried up to a fault that is not repaired")
 	case ctx.Err() != nil:
 	case errors.Is(err, context.DeadlineExceeded):
 		r.report.findings.Object("retry of stream %s did not return within %s", stream, wait.Patience)
 	default:
-		r.report.tally("retried, and the backend was terminated")
+		r.report.Add("retried, and the backend was terminated")
 	}
 }
 

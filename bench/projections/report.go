@@ -7,14 +7,14 @@ import (
 	"github.com/pasttense/pasttense/bench/internal/trouble"
 )
 
-// report is what is counted while there is trouble. It is safe for concurrent use.
+// report is what is counted while there is trouble, and found. It is safe for concurrent use.
 type report struct {
+	trouble.Counts
+	findings *findings.Findings
+
 	mu        sync.Mutex
-	incidents [trouble.Kinds]int
 	takeovers []takeover
-	notTaken  int            // stops that ended before the takeover
-	counts    map[string]int // of anything else
-	findings  *findings.Findings
+	notTaken  int // stops that ended before the takeover
 }
 
 // The kinds of findings.
@@ -24,15 +24,9 @@ const (
 	reordered = "reordered" // applied after a later event of its stream
 )
 
-func newReport() *report { return &report{counts: make(map[string]int), findings: newFindings()} }
+func newReport() *report { return &report{findings: newFindings()} }
 
 func newFindings() *findings.Findings { return findings.New(missed, doubled, reordered) }
-
-func (r *report) count(k trouble.Kind) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.incidents[k]++
-}
 
 func (r *report) add(t takeover) {
 	r.mu.Lock()
@@ -44,10 +38,4 @@ func (r *report) untaken() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.notTaken++
-}
-
-func (r *report) tally(name string) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.counts[name]++
 }

@@ -4,8 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
-	"slices"
 	"text/tabwriter"
 	"time"
 
@@ -24,14 +22,12 @@ func (t *torture) Tell(out io.Writer) error {
 	line("events applied", t.totals.applied)
 	line("processes that have applied some", t.totals.processes)
 	line("epochs of partitions", t.totals.epochs)
-	for _, name := range slices.Sorted(maps.Keys(t.report.counts)) {
-		line(name, t.report.counts[name])
-	}
-	line("processes killed", t.report.incidents[trouble.Killed])
-	line("processes stopped for longer than their lease", t.report.incidents[trouble.Stopped])
+	t.report.Tell(line)
+	line("processes killed", t.report.Incidents(trouble.Killed))
+	line("processes stopped for longer than their lease", t.report.Incidents(trouble.Stopped))
 	line("  that went on before they were replaced", t.report.notTaken)
-	line("processes terminated cleanly", t.report.incidents[trouble.Terminated])
-	line("lease", t.lease)
+	line("processes terminated cleanly", t.report.Incidents(trouble.Terminated))
+	line("lease", t.Lease)
 	t.tellTakeovers(line)
 	if err := table.Flush(); err != nil {
 		return err
@@ -68,4 +64,4 @@ func (t *torture) tellTimes(line func(name string, value any), name string, whic
 		len(all), trial.Round(middle), t.ofLease(middle), trial.Round(most), t.ofLease(most)))
 }
 
-func (t *torture) ofLease(d time.Duration) float64 { return d.Seconds() / t.lease.Seconds() }
+func (t *torture) ofLease(d time.Duration) float64 { return d.Seconds() / t.Lease.Seconds() }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/pasttense/pasttense/bench/internal/child"
+	"github.com/pasttense/pasttense/bench/internal/client"
 	"github.com/pasttense/pasttense/bench/internal/trial"
 	"github.com/pasttense/pasttense/bench/internal/trouble"
 	"github.com/pasttense/pasttense/bench/internal/wait"
@@ -30,7 +31,7 @@ type takeover struct {
 
 // watcher times takeovers.
 type watcher struct {
-	main   *database
+	main   *client.Client
 	report *report
 	log    func(format string, args ...any)
 
@@ -49,14 +50,14 @@ func (w *watcher) prepare(
 	if err != nil {
 		return nil, err
 	}
-	w.report.count(kind)
+	w.report.Incident(kind)
 	t := &takeover{kind: kind, begun: time.Now(), number: w.begun.Add(1)}
 	return func(ctx context.Context) { w.watch(ctx, t, victim, owned) }, nil
 }
 
 // ownedBy returns the partitions that a process owns.
 func (w *watcher) ownedBy(ctx context.Context, p *child.Process) (owned []eventstore.Checkpoint, err error) {
-	checkpoints, err := w.main.target.Checkpoints(ctx, projectionID)
+	checkpoints, err := w.main.Target.Checkpoints(ctx, projectionID)
 	for _, at := range checkpoints {
 		if is(p, at.Owner) {
 			owned = append(owned, at)
@@ -73,7 +74,7 @@ func (w *watcher) watch(
 		return
 	}
 	for wait.For(ctx, lookEvery) {
-		checkpoints, err := w.main.target.Checkpoints(ctx, projectionID)
+		checkpoints, err := w.main.Target.Checkpoints(ctx, projectionID)
 		if err != nil || len(checkpoints) == 0 {
 			continue // its backend was terminated
 		}

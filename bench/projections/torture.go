@@ -7,9 +7,11 @@ import (
 	"io"
 	"log/slog"
 	"math/rand/v2"
-	"sync"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
+	"github.com/pasttense/pasttense/bench/internal/client"
 	"github.com/pasttense/pasttense/bench/internal/throwaway"
 	"github.com/pasttense/pasttense/bench/internal/trial"
 	"github.com/pasttense/pasttense/bench/internal/trouble"
@@ -24,7 +26,7 @@ type torture struct {
 	log      *trial.Log
 	server   *throwaway.Server
 	url      string
-	main     *database
+	main     *client.Client
 	writer   *writer
 	fleet    *trouble.Fleet
 	report   *report
@@ -49,13 +51,13 @@ func (t *torture) prepare(ctx context.Context) (err error) {
 	if t.url, err = t.server.CreateStore(ctx, "projections"); err != nil {
 		return err
 	}
-	if t.main, err = connect(ctx, t.url, slog.New(slog.DiscardHandler)); err != nil {
+	if t.main, err = client.Connect(ctx, t.url, slog.New(slog.DiscardHandler)); err != nil {
 		return err
 	}
-	if _, err := t.main.pool.Exec(ctx, sqlModel); err != nil {
+	if _, err := t.main.Pool.Exec(ctx, sqlModel); err != nil {
 		return fmt.Errorf("make the read model: %w", err)
 	}
-	t.writer = newWriter(t.main.store, t.random(writerRole), t.events)
+	t.writer = newWriter(t.main.Store, t.random(writerRole), t.events)
 	t.before = t.events / 2
 	if err := t.writer.write(ctx, t.before, 0); err != nil {
 		return err
@@ -78,14 +80,14 @@ func (t *torture) random(role uint64) *rand.Rand { return rand.New(rand.NewPCG(t
 
 // Run tortures the projection and then verifies what it has made.
 func (t *torture) Run(ctx context.Context) (err error) {
-	a := assignment{URL: t.url, Partitions: t.partitions, Lease: t.lease, Verbose: t.verbose}
-	if t.fleet, err = trouble.StartFleet(a, t.processes); err != nil {
+	a := assignment{URL: t.url, Partitions: t.Partitions, Lease: t.Lease, Verbose: t.Verbose}
+	if t.fleet, err = trouble.StartFleet(a, t.Processes); err != nil {
 		return err
 	}
 	r := &repairer{
-		main: t.main, counter: newProjection(t.main.store, t.main.target, nil), report: t.report, over: t.Duration(),
+		main: t.main, counter: newProjection(t.main.Store, t.main.Target, nil), report: t.report, over: t.Duration(),
 	}
-	t.log.Printf("%d processes run the projection", t.processes)
+	t.log.Printf("%d processes run the projection", t.Processes)
 	if err := t.trouble(ctx, r); err != nil {
 		return err
 	}
@@ -100,39 +102,32 @@ func (t *torture) Run(ctx context.Context) (err error) {
 
 // trouble makes trouble until time is up, and returns when all processes run and all events are appended.
 func (t *torture) trouble(ctx context.Context, r *repairer) error {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	stop, cancelStop := context.WithTimeout(ctx, t.Duration())
-	defer cancelStop()
+	makers, making := errgroup.WithContext(ctx)
+	stop, cancel := context.WithTimeout(making, t.Duration())
+	defer cancel()
 	w := &watcher{main: t.main, report: t.report, log: t.log.Printf}
-	incidents := &trouble.Incidents{Fleet: t.fleet, Lease: t.lease, Rand: t.random(incidentRole), Prepare: w.prepare}
+	incidents := &trouble.Incidents{Fleet: t.fleet, Lease: t.Lease, Rand: t.random(incidentRole), Prepare: w.prepare}
 	terminator := &trouble.Terminator{
 		URL: t.url, Mean: meanTermination, Rand: t.random(terminatorRole),
-		Terminated: func(string) { t.report.tally("backends terminated") }, Failed: func(error) {},
+		Terminated: func(string) { t.report.Add("backends terminated") }, Failed: func(error) {},
 	}
 	p := &repartitioner{
-		main: t.main, report: t.report, partitions: t.partitions, over: t.Duration(), disturbs: &w.begun, log: t.log.Printf,
+		main: t.main, report: t.report, partitions: t.Partitions, over: t.Duration(), disturbs: &w.begun, log: t.log.Printf,
 	}
-	var makers sync.WaitGroup
-	do := func(work func() error) {
-		makers.Go(func() {
-			if err := work(); err != nil {
-				cancel(err)
-			}
-		})
+	makers.Go(func() error { return t.writer.write(making, t.events, t.Duration()*9/10) })
+	makers.Go(func() error { return incidents.Run(making, stop) })
+	makers.Go(func() error { return p.run(making, stop) })
+	makers.Go(func() error { return r.run(making, stop) })
+	makers.Go(func() error { terminator.Run(stop); return nil })
+	if makers.Wait() != nil {
+		return context.Cause(making) // the first error, or the interruption that it came of
 	}
-	do(func() error { return t.writer.write(ctx, t.events, t.Duration()*9/10) })
-	do(func() error { return incidents.Run(ctx, stop) })
-	do(func() error { return p.run(ctx, stop) })
-	do(func() error { return r.run(ctx, stop) })
-	do(func() error { terminator.Run(stop); return nil })
-	makers.Wait()
 	return context.Cause(ctx)
 }
 
 // comeToRest waits until everything is applied, nothing is parked, and the processes have ended.
 func (t *torture) comeToRest(ctx context.Context, r *repairer) error {
-	t.main.pool.Reset() // some of its backends were terminated
+	t.main.Pool.Reset() // some of its backends were terminated
 	if err := t.awaitHead(ctx); err != nil {
 		return err
 	}
@@ -146,14 +141,14 @@ func (t *torture) comeToRest(ctx context.Context, r *repairer) error {
 func (t *torture) awaitHead(ctx context.Context) error {
 	var head eventstore.Position
 	err := wait.Insist(ctx, func() (err error) {
-		head, err = t.main.store.Head(ctx)
+		head, err = t.main.Store.Head(ctx)
 		return err
 	})
 	if err != nil {
 		return err
 	}
 	for handled, since := int64(-1), time.Now(); ; {
-		checkpoints, err := t.main.target.Checkpoints(ctx, projectionID)
+		checkpoints, err := t.main.Target.Checkpoints(ctx, projectionID)
 		if err != nil {
 			return err
 		}
@@ -188,7 +183,7 @@ func (t *torture) Close() error {
 		errs = append(errs, t.fleet.Kill())
 	}
 	if t.main != nil {
-		errs = append(errs, t.main.close())
+		errs = append(errs, t.main.Close())
 	}
 	if t.server != nil {
 		errs = append(errs, t.server.Close())

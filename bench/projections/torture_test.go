@@ -6,7 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -14,6 +13,7 @@ import (
 	"github.com/pasttense/pasttense/bench/internal/findings"
 	"github.com/pasttense/pasttense/bench/internal/trial"
 	"github.com/pasttense/pasttense/bench/internal/trialtest"
+	"github.com/pasttense/pasttense/bench/internal/trouble"
 	"github.com/pasttense/pasttense/internal/pgtest"
 )
 
@@ -44,8 +44,11 @@ func TestTortureLeavesNothingWhenItIsInterrupted(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	f := flags{
-		Flags:     trial.Flags{Seconds: 600, Seed: 1, ServerURL: trialtest.Server(t)},
-		processes: 2, partitions: 2, events: 1000, lease: 200 * time.Millisecond,
+		Flags: trouble.Flags{
+			Flags:     trial.Flags{Seconds: 600, Seed: 1, ServerURL: trialtest.Server(t)},
+			Processes: 2, Partitions: 2, Lease: 200 * time.Millisecond,
+		},
+		events: 1000,
 	}
 	torture, err := newTorture(ctx, f, trialtest.WriterFunc(func(line []byte) {
 		if bytes.Contains(line, []byte("taken over")) {
@@ -60,21 +63,19 @@ func TestTortureLeavesNothingWhenItIsInterrupted(t *testing.T) {
 	for _, process := range torture.fleet.Processes {
 		assert.NoError(t, process.Err(), "it has ended")
 	}
-	_, err = pgx.Connect(t.Context(), torture.url)
-	require.Error(t, err, "its server is gone, or its database")
-	if local := torture.server.Local(); local != nil {
-		assert.NoDirExists(t, local.Directory())
-	}
+	trialtest.RequireGone(t, torture.server, torture.url)
 }
 
 // TestVerifyFindsWhatIsWrong breaks a read model in every way that is looked for.
 func TestVerifyFindsWhatIsWrong(t *testing.T) {
 	t.Parallel()
-	torture, err := newTorture(t.Context(), flags{Flags: trial.Flags{Seed: 1, ServerURL: pgtest.Database(t)}, events: 500}, new(bytes.Buffer))
+	torture, err := newTorture(t.Context(), flags{
+		Flags: trouble.Flags{Flags: trial.Flags{Seed: 1, ServerURL: pgtest.Database(t)}}, events: 500,
+	}, new(bytes.Buffer))
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, torture.Close()) })
 	exec := func(statement string) {
-		_, err := torture.main.pool.Exec(t.Context(), statement)
+		_, err := torture.main.Pool.Exec(t.Context(), statement)
 		require.NoError(t, err)
 	}
 	exec(`INSERT INTO pasttense.checkpoints (consumer, version, partition, handled)
@@ -123,5 +124,5 @@ func TestParseFlagsRefuses(t *testing.T) {
 	f, err := parseFlags(nil, new(bytes.Buffer))
 	require.NoError(t, err)
 	assert.NotZero(t, f.Seed)
-	assert.Equal(t, 2*time.Second, f.lease)
+	assert.Equal(t, 2*time.Second, f.Lease)
 }

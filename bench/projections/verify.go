@@ -6,6 +6,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/pasttense/pasttense/bench/internal/client"
 	"github.com/pasttense/pasttense/bench/internal/findings"
 	"github.com/pasttense/pasttense/eventstore"
 )
@@ -70,7 +71,7 @@ type totals struct {
 }
 
 // verify compares what was appended with what was applied, after all processes have ended.
-func verify(ctx context.Context, main *database, w *writer, found *findings.Findings) (t totals, err error) {
+func verify(ctx context.Context, main *client.Client, w *writer, found *findings.Findings) (t totals, err error) {
 	for _, check := range []struct {
 		statement string
 		finding   string
@@ -84,7 +85,7 @@ func verify(ctx context.Context, main *database, w *writer, found *findings.Find
 	} {
 		var count int
 		var example string
-		if err := main.pool.QueryRow(ctx, check.statement).Scan(&count, &example); err != nil {
+		if err := main.Pool.QueryRow(ctx, check.statement).Scan(&count, &example); err != nil {
 			return t, fmt.Errorf("count events %s: %w", check.what, err)
 		}
 		if count > 0 {
@@ -94,7 +95,7 @@ func verify(ctx context.Context, main *database, w *writer, found *findings.Find
 	if err := verifyCounters(ctx, main, w, found); err != nil {
 		return t, err
 	}
-	if err := main.pool.QueryRow(ctx, sqlTotals).Scan(&t.events, &t.applied, &t.epochs, &t.processes, &t.handled); err != nil {
+	if err := main.Pool.QueryRow(ctx, sqlTotals).Scan(&t.events, &t.applied, &t.epochs, &t.processes, &t.handled); err != nil {
 		return t, fmt.Errorf("count what there is: %w", err)
 	}
 	if t.events != w.events {
@@ -107,8 +108,8 @@ func verify(ctx context.Context, main *database, w *writer, found *findings.Find
 }
 
 // verifyCounters compares the counters with how far the writer has brought the streams.
-func verifyCounters(ctx context.Context, main *database, w *writer, found *findings.Findings) error {
-	rows, _ := main.pool.Query(ctx, sqlCounters)
+func verifyCounters(ctx context.Context, main *client.Client, w *writer, found *findings.Findings) error {
+	rows, _ := main.Pool.Query(ctx, sqlCounters)
 	counted := make(map[eventstore.StreamID]eventstore.Version)
 	var key string
 	var n int64

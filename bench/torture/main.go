@@ -67,10 +67,5 @@ func run(ctx context.Context, args []string, out, progress io.Writer) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(out, "seed %d\n", f.Seed)
-	t, err := newTorture(ctx, f, progress)
-	if err != nil {
-		return err
-	}
-	return trial.Carry(ctx, t, out)
+	return trial.Carry(ctx, f.Seed, func() (trial.Trial, error) { return newTorture(ctx, f, progress) }, out)
 }

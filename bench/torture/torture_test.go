@@ -80,11 +80,7 @@ func TestTortureLeavesNothingWhenItIsInterrupted(t *testing.T) {
 	require.NoError(t, torture.Close())
 
 	assert.NoDirExists(t, torture.directory)
-	_, err = pgx.Connect(t.Context(), torture.url)
-	require.Error(t, err, "its server is gone, or its database")
-	if local := torture.server.Local(); local != nil {
-		assert.NoDirExists(t, local.Directory())
-	}
+	trialtest.RequireGone(t, torture.server, torture.url)
 	assert.NoError(t, torture.children.child.process.Err(), "it has ended by itself")
 }
 

@@ -19,8 +19,13 @@ type Trial interface {
 	Close() error
 }
 
-// Carry carries a trial out, and closes it.
-func Carry(ctx context.Context, t Trial, out io.Writer) (err error) {
+// Carry tells the seed, opens a trial, carries it out, and closes it. Where open fails nothing is left to close.
+func Carry(ctx context.Context, seed uint64, open func() (Trial, error), out io.Writer) (err error) {
+	fmt.Fprintf(out, "seed %d\n", seed)
+	t, err := open()
+	if err != nil {
+		return err
+	}
 	defer func() { err = errors.Join(err, t.Close()) }()
 	if err := t.Run(ctx); err != nil {
 		return err

@@ -2,9 +2,15 @@
 package trialtest
 
 import (
+	"errors"
+	"io/fs"
+	"os"
 	"strings"
 	"testing"
 
+	"github.com/jackc/pgx/v5"
+
+	"github.com/pasttense/pasttense/bench/internal/throwaway"
 	"github.com/pasttense/pasttense/internal/pgtest"
 	"github.com/pasttense/pasttense/internal/pgtest/pgserver"
 )
@@ -17,6 +23,23 @@ func Server(t *testing.T) string {
 		return ""
 	}
 	return pgtest.Database(t)
+}
+
+// RequireGone requires that a server that was closed has left nothing: neither the database that the URL names, nor its
+// directory where it was started.
+func RequireGone(t *testing.T, server *throwaway.Server, url string) {
+	t.Helper()
+	if conn, err := pgx.Connect(t.Context(), url); err == nil {
+		_ = conn.Close(t.Context())
+		t.Fatalf("the database at %s is still there", url)
+	}
+	local := server.Local()
+	if local == nil {
+		return
+	}
+	if _, err := os.Stat(local.Directory()); !errors.Is(err, fs.ErrNotExist) {
+		t.Fatalf("the server's directory %s is still there: %v", local.Directory(), err)
+	}
 }
 
 // WriterFunc is called with what is written.
