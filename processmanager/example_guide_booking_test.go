@@ -34,13 +34,7 @@ type guide struct {
 
 func newGuide(t *testing.T) *guide {
 	t.Helper()
-	url := migrated.Database(t)
-	store, err := pgstore.Open(t.Context(), url, nil)
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, store.Close(context.WithoutCancel(t.Context()))) })
-	pool, err := pgxpool.New(t.Context(), url)
-	require.NoError(t, err)
-	t.Cleanup(pool.Close)
+	store, pool := openPostgres(t)
 	return &guide{
 		t:      t,
 		store:  store,

@@ -16,7 +16,8 @@ var migrated = pgtest.NewTemplate(func(ctx context.Context, url string) error {
 	return pgstore.Migrate(ctx, url, &pgstore.MigrateOptions{Logger: slog.New(slog.DiscardHandler)})
 })
 
-func newPlaceOnPostgres(t *testing.T) *place {
+// openPostgres returns a store on a database of its own, and a pool on the same.
+func openPostgres(t *testing.T) (*pgstore.Store, *pgxpool.Pool) {
 	t.Helper()
 	url := migrated.Database(t)
 	store, err := pgstore.Open(t.Context(), url, nil)
@@ -25,6 +26,12 @@ func newPlaceOnPostgres(t *testing.T) *place {
 	pool, err := pgxpool.New(t.Context(), url)
 	require.NoError(t, err)
 	t.Cleanup(pool.Close)
+	return store, pool
+}
+
+func newPlaceOnPostgres(t *testing.T) *place {
+	t.Helper()
+	store, pool := openPostgres(t)
 	return &place{
 		t:      t,
 		store:  store,

@@ -2,9 +2,11 @@ package aggregatetest
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/pasttense/pasttense/eventstore"
+	"github.com/pasttense/pasttense/internal/linediff"
 )
 
 // description is something for people to compare.
@@ -39,11 +41,10 @@ func (a *Aggregate[S, E]) describe(events []eventstore.RecordedEvent) descriptio
 
 // difference returns a line diff of two descriptions.
 func difference(want, got description) string {
-	lines, differ := diff(want.lines, got.lines)
-	if !differ {
-		lines, _ = diff(want.exact, got.exact)
+	if slices.Equal(want.lines, got.lines) {
+		return indent(linediff.Of(want.exact, got.exact))
 	}
-	return indent(lines)
+	return indent(linediff.Of(want.lines, got.lines))
 }
 
 // indent returns lines as the part of a failure's message that follows its first line.

@@ -39,9 +39,9 @@ var allowed = map[string][]string{
 	"pgstore":  slices.Concat([]string{uuid, "eventstore", "internal/agenda"}, pgx, goose),
 
 	"eventstore/eventstoretest": {uuid, "eventstore"},
-	"aggregate/aggregatetest":   {uuid, "eventstore", "aggregate"},
+	"aggregate/aggregatetest":   {uuid, "eventstore", "aggregate", "internal/linediff"},
 	"processmanager/processmanagertest": {
-		uuid, "eventstore", "internal/agenda", "internal/consumer", "memstore", "processmanager",
+		uuid, "eventstore", "internal/agenda", "internal/consumer", "internal/linediff", "memstore", "processmanager",
 	},
 
 	"internal/agenda":   {uuid, "eventstore"},
@@ -54,6 +54,7 @@ var allowed = map[string][]string{
 	"internal/docstest/first/booking": {
 		uuid, "eventstore", "internal/consumer", "aggregate", "processmanager", "internal/docstest/trip",
 	},
+	"internal/linediff":        {},
 	"internal/ordering":        {},
 	"internal/pgtest":          append([]string{"internal/pgtest/pgserver"}, pgx...),
 	"internal/pgtest/pgserver": {},

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/pasttense/pasttense/internal/linediff"
 	"github.com/pasttense/pasttense/processmanager"
 )
 
@@ -83,7 +84,7 @@ func compare(want, got text) string {
 	if slices.Equal(want.readable, got.readable) && !slices.Equal(want.exact, got.exact) {
 		want.readable, got.readable = want.exact, got.exact
 	}
-	return indent(diff(want.readable, got.readable))
+	return indent(linediff.Of(want.readable, got.readable))
 }
 
 func indent(lines []string) string {
@@ -95,46 +96,7 @@ func indent(lines []string) string {
 
 // differences returns the lines that only one of both has.
 func differences(want, got []string) []string {
-	return slices.DeleteFunc(diff(want, got), func(line string) bool { return strings.HasPrefix(line, " ") })
-}
-
-// diff returns the lines of both, marked as they are in one or the other. It keeps as many in common as possible.
-func diff(want, got []string) (lines []string) {
-	common := commonLines(want, got)
-	i, j := 0, 0
-	for i < len(want) || j < len(got) {
-		switch {
-		case i < len(want) && j < len(got) && want[i] == got[j]:
-			lines = append(lines, "  "+want[i])
-			i++
-			j++
-		case j == len(got) || i < len(want) && common[i+1][j] >= common[i][j+1]:
-			lines = append(lines, "- "+want[i])
-			i++
-		default:
-			lines = append(lines, "+ "+got[j])
-			j++
-		}
-	}
-	return lines
-}
-
-// commonLines returns at [i][j] the length of the longest common subsequence of a[i:] and b[j:].
-func commonLines(a, b []string) [][]int {
-	longest := make([][]int, len(a)+1)
-	for i := range longest {
-		longest[i] = make([]int, len(b)+1)
-	}
-	for i, lineA := range slices.Backward(a) {
-		for j, lineB := range slices.Backward(b) {
-			if lineA == lineB {
-				longest[i][j] = longest[i+1][j+1] + 1
-			} else {
-				longest[i][j] = max(longest[i+1][j], longest[i][j+1])
-			}
-		}
-	}
-	return longest
+	return slices.DeleteFunc(linediff.Of(want, got), func(line string) bool { return strings.HasPrefix(line, " ") })
 }
 
 // count returns a number of things in words.

@@ -1,10 +1,12 @@
-package aggregatetest
+// Package linediff compares two texts line by line, for the failures of tests.
+package linediff
 
 import "slices"
 
-// diff returns the lines of both, those that only want has marked with -, those that only got has with +, and whether
-// there are such. It keeps as many lines in common as possible.
-func diff(want, got []string) (lines []string, differ bool) {
+// Of returns the lines of both texts: those that only want has begin with "- ", those that only got has with "+ ", and all
+// others with two spaces. It keeps as many lines in common as possible. Its time and memory grow with the product of their
+// lengths.
+func Of(want, got []string) (lines []string) {
 	common := commonLines(want, got)
 	i, j := 0, 0
 	for i < len(want) || j < len(got) {
@@ -15,15 +17,13 @@ func diff(want, got []string) (lines []string, differ bool) {
 			j++
 		case j == len(got) || i < len(want) && common[i+1][j] >= common[i][j+1]:
 			lines = append(lines, "- "+want[i])
-			differ = true
 			i++
 		default:
 			lines = append(lines, "+ "+got[j])
-			differ = true
 			j++
 		}
 	}
-	return lines, differ
+	return lines
 }
 
 // commonLines returns at [i][j] the length of the longest common subsequence of a[i:] and b[j:].
