@@ -7,7 +7,8 @@ import (
 )
 
 // Codec turns the events of one family into stored bytes and back. A family is the events of one category: a sealed
-// interface E with one struct for each event. [JSON] makes the usual codec.
+// interface E with one struct for each event. [JSON] makes the usual codec, and [NewCodec] one for events that have
+// changed or are stored in other formats.
 //
 // A codec is safe for concurrent use.
 type Codec[E any] interface {

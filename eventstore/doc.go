@@ -45,7 +45,8 @@
 //	})
 //
 // A struct that is not an order event does not compile there, and a mistake in the names ends the program when it
-// starts. Whoever stores bytes of another kind implements [Codec].
+// starts. [NewCodec] is for events that are stored otherwise, or that once were: what is stored never changes, and an
+// [Upcaster] makes today's form of it when it is read.
 //
 // # Metadata
 //

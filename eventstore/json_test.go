@@ -3,6 +3,7 @@ package eventstore_test
 import (
 	"encoding/json"
 	"math"
+	"math/big"
 	"strings"
 	"testing"
 
@@ -226,4 +227,34 @@ func TestOpen(t *testing.T) {
 	recorded.Type = "fruit.unknown"
 	_, err = eventstore.Open(fruits, recorded)
 	assert.ErrorIs(t, err, eventstore.ErrUnknownType)
+}
+
+// stone has its form in JSON by pointer only, as big.Int has.
+type stone struct{ weight int }
+
+func (s *stone) MarshalJSON() ([]byte, error) { return json.Marshal(s.weight) }
+
+func (s *stone) UnmarshalJSON(data []byte) error { return json.Unmarshal(data, &s.weight) }
+
+func TestMethodsOfPointersAreFound(t *testing.T) {
+	type bag struct {
+		Stone  stone
+		Stones [1]stone
+		Sum    big.Int
+	}
+	codec := eventstore.JSON("stone", map[string]any{"stone.found": stone{}, "stone.packed": bag{}})
+	for want, event := range map[string]any{
+		`7`:                                stone{7},
+		`{"Stone":1,"Stones":[2],"Sum":3}`: bag{stone{1}, [1]stone{{2}}, *big.NewInt(3)},
+	} {
+		byValue, err := codec.Encode(event)
+		require.NoError(t, err)
+		assert.Equal(t, want, string(byValue.Data))
+		decoded, err := codec.Decode(stored(byValue))
+		require.NoError(t, err)
+		assert.Equal(t, []any{event}, decoded)
+	}
+	byPointer, err := codec.Encode(&stone{7})
+	require.NoError(t, err)
+	assert.Equal(t, `7`, string(byPointer.Data))
 }

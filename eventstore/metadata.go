@@ -5,23 +5,36 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"strings"
 	"unicode/utf8"
 )
 
 // MaxMetadataBytes is the greatest size of an event's metadata: its names and values together, in bytes.
 const MaxMetadataBytes = 64 << 10
 
-// Metadata tells why an event came about. All strings are valid UTF-8. The JSON form is how backends store it.
+// Metadata tells why an event came about. All strings are valid UTF-8 without NUL, which databases cannot take
+// out of JSON again. The JSON form is how backends store it.
+//
+// It flows by itself. A request sets it once, by [WithMetadata], and all that is appended under that context has it. What
+// an event causes has that of [CausedBy]: what the handler of a projection appends, the records of a process manager's
+// instance, and what a receiver appends under the context of a dispatch. There the causation ID is that of the instance's
+// record that sent the command, whose own is that of the event it answers, or of an earlier record. So all of these can be
+// walked to their origin, see [Causes].
+//
+// What a handler or receiver sets by WithMetadata goes before what flows; what is set on the context of Run goes after it.
 type Metadata struct {
-	// CorrelationID is the same for everything that one request caused, however indirectly.
+	// CorrelationID is the same for everything that one request caused, however indirectly. What an event without one
+	// causes has the ID of that event.
 	CorrelationID string `json:"correlation_id,omitempty"`
-	// CausationID is the ID of the event or command that caused this one.
+	// CausationID is the ID of the event that caused this one. Of an event that a request or a message from outside caused
+	// it is the ID of that, such as the command's of ExecuteOnce in package aggregate, or empty.
 	CausationID string `json:"causation_id,omitempty"`
-	// Actor is who asked for it, in the user's own terms.
+	// Actor is who asked for it, in the user's own terms. It does not flow from an event to what that causes: nobody has
+	// asked for this. Who has asked for the first of them is found there.
 	Actor string `json:"actor,omitempty"`
 	// TraceParent is the trace context, in the form of W3C Trace Context's traceparent header.
 	TraceParent string `json:"traceparent,omitempty"`
-	// Values are the user's own keys. An empty map is stored and read as nil.
+	// Values are the user's own keys. They do not flow either. An empty map is stored and read as nil.
 	Values map[string]string `json:"values,omitempty"`
 }
 
@@ -90,6 +103,9 @@ func (m Metadata) validate() error {
 func validateText(field, value string) error {
 	if !utf8.ValidString(value) {
 		return fmt.Errorf("%w: metadata %s %q is not valid UTF-8", ErrInvalid, field, value)
+	}
+	if strings.IndexByte(value, 0) >= 0 {
+		return fmt.Errorf("%w: metadata %s %q contains NUL", ErrInvalid, field, value)
 	}
 	return nil
 }

@@ -1,7 +1,6 @@
 package eventstore
 
 import (
-	"bytes"
 	"fmt"
 
 	"github.com/google/uuid"
@@ -33,7 +32,7 @@ func (p Prepared) FirstResult(found []RecordedEvent) (AppendResult, bool, error)
 				continue
 			}
 			there++
-			if first.Type != event.Type || !bytes.Equal(first.Data, event.Data) {
+			if first.Type != event.Type || !sameData(&first, &event) {
 				return AppendResult{}, false, reused(write, event, "has another type or other data")
 			}
 			last := &result.Writes[i]

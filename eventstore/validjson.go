@@ -84,11 +84,16 @@ func scanNested(data []byte, i, depth int, end byte) int {
 
 // scanName scans what stands before the value of an object's member.
 func scanName(data []byte, i int) int {
-	i = skipSpace(data, scanString(data, i))
+	return skipSpace(data, scanColon(data, scanString(data, i)))
+}
+
+// scanColon scans what stands between a member's name and its value, but for the space behind it.
+func scanColon(data []byte, i int) int {
+	i = skipSpace(data, i)
 	if byteAt(data, i) != ':' {
 		return failed
 	}
-	return skipSpace(data, i+1)
+	return i + 1
 }
 
 func scanWord(data []byte, i int, word string) int {

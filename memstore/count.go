@@ -28,7 +28,7 @@ func (s *Store) count(
 	if limit < 0 {
 		return 0, fmt.Errorf("%w: the limit is negative", eventstore.ErrInvalid)
 	}
-	log, err := s.snapshotAfter(ctx, after, filter)
+	log, err := s.currentLogAfter(ctx, after, filter)
 	if err != nil {
 		return 0, err
 	}

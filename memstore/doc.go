@@ -42,5 +42,6 @@
 // # Memory
 //
 // Everything is kept until the store is closed or, like a target, no longer used. An event costs its data and about 300
-// bytes, and some 50 more if appends to its stream give event IDs.
+// bytes, and some 50 more if appends to its stream give event IDs. Of each stream and kind one snapshot is kept; it costs
+// its data and about 300 bytes.
 package memstore

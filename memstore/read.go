@@ -16,7 +16,7 @@ func (s *Store) ReadStream(
 		fail := func(err error) {
 			yield(eventstore.RecordedEvent{}, fmt.Errorf("read stream %q: %w", id, err))
 		}
-		events, err := s.streamSnapshot(ctx, id, opts)
+		events, err := s.currentStream(ctx, id, opts)
 		if err != nil {
 			fail(err)
 			return
@@ -37,8 +37,8 @@ func (s *Store) ReadStream(
 	}
 }
 
-// streamSnapshot returns the events that the stream has now. They are read without a lock.
-func (s *Store) streamSnapshot(
+// currentStream returns the events that the stream has now. They are read without a lock.
+func (s *Store) currentStream(
 	ctx context.Context, id eventstore.StreamID, opts eventstore.ReadOptions,
 ) ([]*eventstore.RecordedEvent, error) {
 	if err := id.Validate(); err != nil {
@@ -86,7 +86,7 @@ func (s *Store) ReadAll(
 		fail := func(err error) {
 			yield(eventstore.RecordedEvent{}, fmt.Errorf("read all events after position %d: %w", after, err))
 		}
-		log, err := s.snapshotAfter(ctx, after, filter)
+		log, err := s.currentLogAfter(ctx, after, filter)
 		if err != nil {
 			fail(err)
 			return
@@ -106,8 +106,8 @@ func (s *Store) ReadAll(
 	}
 }
 
-// snapshotAfter checks the arguments of a reading of all events, and returns a log that reaches after.
-func (s *Store) snapshotAfter(
+// currentLogAfter checks the arguments of a reading of all events, and returns a log that reaches after.
+func (s *Store) currentLogAfter(
 	ctx context.Context, after eventstore.Position, filter eventstore.Filter,
 ) ([]*eventstore.RecordedEvent, error) {
 	if err := filter.Validate(); err != nil {
@@ -116,7 +116,7 @@ func (s *Store) snapshotAfter(
 	if after < 0 {
 		return nil, fmt.Errorf("%w: the position is negative", eventstore.ErrInvalid)
 	}
-	log, err := s.snapshot(ctx)
+	log, err := s.currentLog(ctx)
 	if err != nil {
 		return nil, err
 	}

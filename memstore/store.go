@@ -19,7 +19,8 @@ const (
 
 // Options changes what [New] makes. The zero value of a field is its default.
 type Options struct {
-	// Now is the clock that events are stamped with; the default is [time.Now]. It is called from several goroutines.
+	// Now is the clock that events and snapshots are stamped with; the default is [time.Now]. It is called from several
+	// goroutines.
 	Now func() time.Time
 	// BatchEvents is the greatest number of events in a subscription's batch; the default is 512.
 	BatchEvents int
@@ -40,6 +41,8 @@ type Store struct {
 	mu      sync.Mutex
 	closed  bool
 	streams map[eventstore.StreamID]*stream
+	// snapshots are those of each stream, one of a kind.
+	snapshots map[eventstore.StreamID][]keptSnapshot
 	// log has the event at position p at index p-1. Like the events of a stream it only grows and its elements never
 	// change, so a slice of it taken under mu is read without.
 	log []*eventstore.RecordedEvent
@@ -64,6 +67,7 @@ func New(opts *Options) *Store {
 		batchEvents: defaultBatchEvents,
 		batchBytes:  defaultBatchBytes,
 		streams:     make(map[eventstore.StreamID]*stream),
+		snapshots:   make(map[eventstore.StreamID][]keptSnapshot),
 	}
 	if opts == nil {
 		return s
@@ -82,26 +86,26 @@ func New(opts *Options) *Store {
 
 // Head returns the position of the last event, 0 in an empty store.
 func (s *Store) Head(ctx context.Context) (eventstore.Position, error) {
-	log, err := s.snapshot(ctx)
+	log, err := s.currentLog(ctx)
 	if err != nil {
 		return 0, fmt.Errorf("read the head: %w", err)
 	}
 	return head(log), nil
 }
 
-// Close ends subscriptions with [eventstore.ErrClosed] and forgets all events. It waits for nothing, so it always
+// Close ends subscriptions with [eventstore.ErrClosed] and forgets all events and snapshots. It waits for nothing, so it always
 // succeeds. A read that is under way goes on with the events it began with.
 func (s *Store) Close(context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.closed = true
-	s.streams, s.log = nil, nil
+	s.streams, s.snapshots, s.log = nil, nil, nil
 	s.wake()
 	return nil
 }
 
-// snapshot returns the events there are now. They are read without a lock.
-func (s *Store) snapshot(ctx context.Context) ([]*eventstore.RecordedEvent, error) {
+// currentLog returns the events there are now. They are read without a lock.
+func (s *Store) currentLog(ctx context.Context) ([]*eventstore.RecordedEvent, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}

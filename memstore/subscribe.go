@@ -19,7 +19,7 @@ func (s *Store) Subscribe(
 ) iter.Seq2[eventstore.Batch, error] {
 	return func(yield func(eventstore.Batch, error) bool) {
 		through := after
-		log, err := s.snapshotAfter(ctx, after, filter)
+		log, err := s.currentLogAfter(ctx, after, filter)
 		for err == nil {
 			batch := s.cut(log, through, filter)
 			if !yield(batch, nil) {

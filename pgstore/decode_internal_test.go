@@ -46,8 +46,9 @@ func rawEvent(key, data, metadata string) rawRow {
 	return rawRow{eventFields(false), [][]byte{
 		bigint(10_001), bigint(7), bigint(846_684_800_123_456), id[:],
 		{0, 1},
-		[]byte("order"), []byte(key), []byte("order.item-added"), []byte(eventstore.ContentTypeJSON),
+		[]byte("order.item-added"), []byte(eventstore.ContentTypeJSON),
 		[]byte(data), nil, []byte(metadata),
+		[]byte("order"), []byte(key),
 	}}
 }
 
@@ -88,12 +89,12 @@ func FuzzDecoder(f *testing.F) {
 
 func TestDecoderLeavesOtherFormatsToScan(t *testing.T) {
 	t.Parallel()
-	assert.True(t, areBinary(eventFields(false)))
-	assert.False(t, areBinary(eventFields(true)))
-	assert.False(t, areBinary(eventFields(false)[1:]))
+	assert.True(t, areBinary(eventFields(false), eventTypes[:]))
+	assert.False(t, areBinary(eventFields(true), eventTypes[:]))
+	assert.False(t, areBinary(eventFields(false)[1:], eventTypes[:]))
 	other := eventFields(false)
 	other[0].DataTypeOID = pgtype.NumericOID
-	assert.False(t, areBinary(other))
+	assert.False(t, areBinary(other, eventTypes[:]))
 }
 
 // The buffer that values are taken from is pgx's, which uses it again; and a slice that grows must not reach another's.

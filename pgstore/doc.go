@@ -9,9 +9,10 @@
 //
 //	SELECT position, category, stream_key, version, type, data FROM pasttense.events ORDER BY position DESC LIMIT 10;
 //
-// Data that is JSON is stored as json, byte for byte; other data as bytea. The other tables belong to
-// consumers and imports; the view consumer_status tells operators how the consumers are. [Migrate] sets all of it up, and
-// roles for programs that append, consume or only read, none of which can change an event.
+// Data that is JSON is stored as json, byte for byte; other data as bytea. The table snapshots has what long streams amount
+// to; it is derived from the events, and safe to delete from. The other tables belong to consumers and imports; the view
+// consumer_status tells operators how the consumers are. [Migrate] sets all of it up, and roles for programs that append,
+// consume or only read, none of which can change an event.
 //
 // # Why nothing is missed
 //
@@ -34,6 +35,12 @@
 // # History
 //
 // [Store.Import] loads what another system has recorded, by COPY, and can go on where it was interrupted.
+//
+// # Many callers
+//
+// Calls of [Store.Append] that come while others are being committed share a transaction, and calls of [Store.ReadStream]
+// that come while others are reading share a statement. Each is decided, answered and canceled by itself, and a lone call
+// waits for nothing.
 //
 // # Connections
 //

@@ -13,12 +13,13 @@ import (
 
 // SQLSTATE codes, from appendix A of the Postgres manual.
 const (
-	codeUniqueViolation      = "23505"
-	codeSerializationFailure = "40001"
-	codeDeadlockDetected     = "40P01"
-	codeLockNotAvailable     = "55P03"
-	codeDuplicateObject      = "42710"
-	codeDuplicateSchema      = "42P06"
+	codeUniqueViolation       = "23505"
+	codeSerializationFailure  = "40001"
+	codeDeadlockDetected      = "40P01"
+	codeLockNotAvailable      = "55P03"
+	codeDuplicateObject       = "42710"
+	codeDuplicateSchema       = "42P06"
+	codeInsufficientPrivilege = "42501"
 )
 
 // versionConstraint is what lets one append win of those that want the same version of a stream.

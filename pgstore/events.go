@@ -11,11 +11,27 @@ import (
 	"github.com/pasttense/pasttense/eventstore"
 )
 
-// eventColumns are what scanEvent reads.
-const eventColumns = `position, version, recorded_at, event_id, schema_version, category, stream_key, type, content_type,
-	data, data_binary, metadata`
+const (
+	// streamColumns are what there is to know of an event of a known stream.
+	streamColumns = `position, version, recorded_at, event_id, schema_version, type, content_type, data, data_binary,
+	metadata`
+
+	// eventColumns are what scanEvent reads.
+	eventColumns = streamColumns + `, category, stream_key`
+)
 
 func scanEvent(row pgx.CollectableRow) (eventstore.RecordedEvent, error) {
+	var stream eventstore.StreamID
+	event, err := scanEventBefore(row, &stream.Category, &stream.Key)
+	if err != nil {
+		return eventstore.RecordedEvent{}, err
+	}
+	event.Stream = stream
+	return event, nil
+}
+
+// scanEventBefore scans a row that has more columns behind streamColumns.
+func scanEventBefore(row pgx.CollectableRow, more ...any) (eventstore.RecordedEvent, error) {
 	var (
 		event                eventstore.RecordedEvent
 		position, version    int64 // pgx scans into named types by reflection, which is several times slower
@@ -24,9 +40,10 @@ func scanEvent(row pgx.CollectableRow) (eventstore.RecordedEvent, error) {
 		jsonData, binaryData []byte
 		metadata             []byte
 	)
-	err := row.Scan(&position, &version, &event.RecordedAt, &id, &schemaVersion,
-		&event.Stream.Category, &event.Stream.Key, &event.Type, &event.ContentType,
-		&jsonData, &binaryData, &metadata)
+	err := row.Scan(append([]any{
+		&position, &version, &event.RecordedAt, &id, &schemaVersion, &event.Type, &event.ContentType,
+		&jsonData, &binaryData, &metadata,
+	}, more...)...)
 	if err != nil {
 		return eventstore.RecordedEvent{}, err
 	}

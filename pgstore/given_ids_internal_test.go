@@ -34,9 +34,15 @@ func TestGivenIDsAreFoundThroughTheirIndexWhereNothingIsAnalyzed(t *testing.T) {
 	var sequence uint32
 	require.NoError(t, conn.QueryRow(t.Context(), "SELECT 'pasttense.events_position'::regclass::oid").Scan(&sequence))
 	sql := newStatements(DefaultSchema, sequence)
-	for name, statement := range map[string]string{
-		"insert": sql.insert, "insert inside a transaction": sql.insertInside, "repeats": sql.givenIDs,
+	for _, search := range []struct{ name, statement, index string }{
+		{"insert", sql.insert, "events_given_id"},
+		{"insert inside a transaction", sql.insertInside, "events_given_id"},
+		{"repeats", sql.givenIDs, "events_given_id"},
+		{"a given ID", sql.findGiven, "events_given_id"},
+		{"a given ID before a position", sql.findGivenBefore, "events_given_id"},
+		{"any ID in a window", sql.findInWindow, "Index Scan Backward using events_position_key"},
 	} {
+		name, statement := search.name, search.statement
 		prepared, err := conn.Prepare(t.Context(), name, statement)
 		require.NoError(t, err)
 		nulls := strings.TrimSuffix(strings.Repeat("NULL, ", len(prepared.ParamOIDs)), ", ")
@@ -44,6 +50,6 @@ func TestGivenIDsAreFoundThroughTheirIndexWhereNothingIsAnalyzed(t *testing.T) {
 		rows, _ := conn.Query(t.Context(), explain, pgx.QueryExecModeSimpleProtocol)
 		plan, err := pgx.CollectRows(rows, pgx.RowTo[string])
 		require.NoError(t, err)
-		assert.Contains(t, strings.Join(plan, "\n"), "events_given_id", name)
+		assert.Contains(t, strings.Join(plan, "\n"), search.index, name)
 	}
 }

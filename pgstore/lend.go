@@ -28,6 +28,11 @@ func (s *Store) withConn(ctx context.Context, use func(conn *pgx.Conn) error) er
 // read lends a connection to use, which only reads, as a call of its own. It is repeated on another connection, and
 // given twice the time, when the database has not answered.
 func (s *Store) read(ctx context.Context, use func(conn *pgx.Conn) error) error {
+	return s.untilAnswered(ctx, use)
+}
+
+// untilAnswered does what read does, also for what writes and does no harm when it is done twice.
+func (s *Store) untilAnswered(ctx context.Context, use func(conn *pgx.Conn) error) error {
 	if err := s.enter(); err != nil {
 		return err
 	}

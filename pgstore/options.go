@@ -52,7 +52,7 @@ type Options struct {
 	// cut off without a word, by the network or a proxy, would not be noticed otherwise. Of an append the store then finds
 	// out whether it was made, and repeats it only if it was not. What takes that long on a sound connection is tried again
 	// with twice the time, five times at most. An append's waits for other transactions do not count. AppendTx, AppendWith,
-	// Import and Count are bounded by their contexts alone.
+	// Import, Count and DeleteSnapshots are bounded by their contexts alone.
 	AnswerTimeout time.Duration
 
 	// AppendLanes is how many transactions of Append may be in flight at the same time, each with all the appends that

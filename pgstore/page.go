@@ -35,13 +35,12 @@ func (p page) last() eventstore.RecordedEvent { return p.events[len(p.events)-1]
 
 // collectPage reads the rows of a query that was limited to limit rows. It uses the memory of a slice that the caller no
 // longer needs, nil for none.
-func collectPage(rows pgx.Rows, limit int, into []eventstore.RecordedEvent) (page, error) {
+func collectPage(rows pgx.Rows, decoder decoder, limit int, into []eventstore.RecordedEvent) (page, error) {
 	defer rows.Close()
 	page := page{events: into[:0]}
 	if cap(into) < limit && limit > firstPageEvents { // the page before was full, so this one is likely to be
 		page.events = make([]eventstore.RecordedEvent, 0, limit)
 	}
-	decoder := newDecoder()
 	for page.bytes < maxPageBytes && rows.Next() {
 		page.events = append(page.events, eventstore.RecordedEvent{})
 		if err := decoder.event(rows, &page.events[len(page.events)-1]); err != nil {
@@ -56,30 +55,41 @@ func collectPage(rows pgx.Rows, limit int, into []eventstore.RecordedEvent) (pag
 	return page, rows.Err()
 }
 
-// readPage runs a statement that is limited to limit rows and collects them as collectPage does. The statement runs in a
-// READ COMMITTED transaction, as a serializable one would take predicate locks; a plain session makes one by itself.
+// readPage runs a statement that is limited to limit rows and collects them as collectPage does.
 func (s *Store) readPage(
-	ctx context.Context, into []eventstore.RecordedEvent, limit int, statement string, arguments ...any,
+	ctx context.Context, decoder decoder, into []eventstore.RecordedEvent, limit int, statement string, arguments ...any,
 ) (page page, err error) {
-	collect := func(rows pgx.Rows) (err error) {
-		page, err = collectPage(rows, limit, into)
+	err = s.readRows(ctx, func(rows pgx.Rows) (err error) {
+		page, err = collectPage(rows, decoder, limit, into)
 		return err
-	}
-	err = s.read(ctx, func(conn *pgx.Conn) error {
-		if sessionOf(conn).plain {
-			rows, err := conn.Query(ctx, statement, arguments...)
-			if err != nil {
-				return err
-			}
-			return collect(rows)
-		}
-		batch := &pgx.Batch{}
-		batch.Queue(sqlBeginRead)
-		batch.Queue(statement, arguments...).Query(collect)
-		batch.Queue(sqlCommit)
-		return conn.SendBatch(ctx, batch).Close()
-	})
+	}, statement, arguments...)
 	return page, err
+}
+
+// readRows runs a statement that reads, as queryRows does, and hands its rows to collect, perhaps more than once.
+func (s *Store) readRows(
+	ctx context.Context, collect func(rows pgx.Rows) error, statement string, arguments ...any,
+) error {
+	return s.read(ctx, func(conn *pgx.Conn) error { return queryRows(ctx, conn, collect, statement, arguments...) })
+}
+
+// queryRows runs a statement that reads in a READ COMMITTED transaction, as a serializable one would take predicate locks;
+// a plain session makes one by itself.
+func queryRows(
+	ctx context.Context, conn *pgx.Conn, collect func(rows pgx.Rows) error, statement string, arguments ...any,
+) error {
+	if sessionOf(conn).plain {
+		rows, err := conn.Query(ctx, statement, arguments...)
+		if err != nil {
+			return err
+		}
+		return collect(rows)
+	}
+	batch := &pgx.Batch{}
+	batch.Queue(sqlBeginRead)
+	batch.Queue(statement, arguments...).Query(collect)
+	batch.Queue(sqlCommit)
+	return conn.SendBatch(ctx, batch).Close()
 }
 
 // pager says how many events to ask for. It begins with few and goes by what came, so that large events do not make the

@@ -26,6 +26,7 @@ func TestEveryQueryModeOfPgx(t *testing.T) {
 			query.Set("default_query_exec_mode", mode)
 			u.RawQuery = query.Encode()
 			appendAndRead(t, u.String())
+			findAndKeepSnapshots(t, u.String())
 			planAndClaim(t, u.String())
 			useConsumer(t, pgstore.NewTarget(newPool(t, u.String()), nil))
 			useReadModels(t, newPool(t, u.String()))
@@ -68,6 +69,36 @@ func appendAndRead(t *testing.T, databaseURL string) {
 	count, err := store.Count(ctx, 0, given[0].Position, filter, 3)
 	require.NoError(t, err)
 	assert.Equal(t, 3, count)
+}
+
+func findAndKeepSnapshots(t *testing.T, databaseURL string) {
+	t.Helper()
+	store := open(t, databaseURL, pgstore.Options{NoListen: true})
+	events := stream(t, store, order42)
+	last := events[len(events)-1]
+	given, found, err := store.FindGiven(t.Context(), order42, events[1].ID)
+	require.NoError(t, err)
+	assert.True(t, found)
+	assert.Equal(t, events[1], given)
+	before, err := store.FindBefore(t.Context(), events[1].ID, last.Position)
+	require.NoError(t, err)
+	assert.Equal(t, events[1:2], before)
+	before, err = store.FindBefore(t.Context(), last.ID, last.Position+1)
+	require.NoError(t, err)
+	assert.Equal(t, []eventstore.RecordedEvent{last}, before)
+
+	saved := snapshotOf(order42, "it's \\ a kind", 1)
+	require.NoError(t, store.SaveSnapshot(t.Context(), saved))
+	saved.Version, saved.Data = 2, append(saved.Data, 1)
+	require.NoError(t, store.SaveSnapshot(t.Context(), saved))
+	loaded, found, err := store.LoadSnapshot(t.Context(), order42, saved.Kind)
+	require.NoError(t, err)
+	assert.True(t, found)
+	saved.TakenAt = loaded.TakenAt
+	assert.Equal(t, saved, loaded)
+	deleted, err := store.DeleteSnapshots(t.Context(), eventstore.SnapshotSelection{Category: "order", Kind: saved.Kind})
+	require.NoError(t, err)
+	assert.Equal(t, 1, deleted)
 }
 
 func planAndClaim(t *testing.T, databaseURL string) {

@@ -13,14 +13,14 @@ import (
 
 const (
 	sqlReadForwards = `
-		SELECT ` + eventColumns + `
+		SELECT ` + streamColumns + `
 		FROM {schema}.events
 		WHERE category = $1 AND stream_key = $2 AND version >= $3
 		ORDER BY version
 		LIMIT $4`
 
 	sqlReadBackwards = `
-		SELECT ` + eventColumns + `
+		SELECT ` + streamColumns + `
 		FROM {schema}.events
 		WHERE category = $1 AND stream_key = $2 AND version <= $3
 		ORDER BY version DESC
@@ -30,7 +30,8 @@ const (
 )
 
 // ReadStream implements [eventstore.Store]. It reads in pages and gives the connection back before it yields a page's
-// events.
+// events. Calls that read forwards and come while others do share statements for their first pages; each is to itself
+// what it would be alone, also when a statement fails.
 func (s *Store) ReadStream(
 	ctx context.Context, id eventstore.StreamID, opts eventstore.ReadOptions,
 ) iter.Seq2[eventstore.RecordedEvent, error] {
@@ -52,25 +53,18 @@ func (s *Store) readStream(
 	if err := opts.Validate(); err != nil {
 		return err
 	}
-	statement, next, step := s.sql.readForwards, opts.From, eventstore.Version(1)
-	if opts.Backwards {
-		statement, step = s.sql.readBackwards, -1
-		if next == 0 {
-			next = math.MaxInt64
-		}
+	read := streamRead{stream: id, from: opts.From, backwards: opts.Backwards}
+	if read.backwards && read.from == 0 {
+		read.from = math.MaxInt64
 	}
 	wanted := opts.Limit
 	if wanted == 0 {
 		wanted = math.MaxInt
 	}
-	var page page
-	for pages := newReadPager(); ; pages.read(page) {
-		limit := min(pages.limit, wanted)
-		var err error
-		page, err = s.readPage(ctx, page.events, limit, statement, id.Category, id.Key, next, limit)
-		if err != nil {
-			return err
-		}
+	pages := newReadPager()
+	read.limit = min(pages.limit, wanted)
+	page, err := s.readFirst(ctx, read)
+	for ; err == nil; page, err = s.readAlone(ctx, read, page.events) {
 		for _, event := range page.events {
 			if !yield(event, nil) {
 				return nil
@@ -80,8 +74,38 @@ func (s *Store) readStream(
 		if !page.full || wanted == 0 {
 			return nil
 		}
-		next = page.last().Version + step
+		pages.read(page)
+		read.limit = min(pages.limit, wanted)
+		read.goOn(page.last().Version)
 	}
+	return err
+}
+
+// streamRead is what is to be read for a page of a stream.
+type streamRead struct {
+	stream    eventstore.StreamID
+	from      eventstore.Version
+	backwards bool
+	limit     int
+}
+
+// goOn moves on to what comes after a version.
+func (r *streamRead) goOn(last eventstore.Version) {
+	if r.backwards {
+		r.from = last - 1
+	} else {
+		r.from = last + 1
+	}
+}
+
+// readAlone reads a page with a statement of its own. It uses the memory of a slice that is no longer needed.
+func (s *Store) readAlone(ctx context.Context, read streamRead, into []eventstore.RecordedEvent) (page, error) {
+	statement := s.sql.readForwards
+	if read.backwards {
+		statement = s.sql.readBackwards
+	}
+	return s.readPage(ctx, newStreamDecoder(read.stream), into, read.limit,
+		statement, read.stream.Category, read.stream.Key, int64(read.from), read.limit)
 }
 
 // Head implements [eventstore.Store].

@@ -137,7 +137,7 @@ func (s *Store) look(ctx context.Context, query allQuery, after eventstore.Posit
 func (s *Store) pageUpTo(
 	ctx context.Context, into []eventstore.RecordedEvent, query allQuery, after, stable eventstore.Position, limit int,
 ) (page, error) {
-	page, err := s.readPage(ctx, into, limit, query.statement, query.bind(after, stable, limit)...)
+	page, err := s.readPage(ctx, newDecoder(), into, limit, query.statement, query.bind(after, stable, limit)...)
 	if err != nil {
 		return page, err
 	}
@@ -205,7 +205,7 @@ func beyondHead(head eventstore.Position) error {
 
 func (q allQuery) queue(batch *pgx.Batch, after, bound eventstore.Position, limit int, page *page) {
 	batch.Queue(q.statement, q.bind(after, bound, limit)...).Query(func(rows pgx.Rows) (err error) {
-		*page, err = collectPage(rows, limit, nil)
+		*page, err = collectPage(rows, newDecoder(), limit, nil)
 		return err
 	})
 }

@@ -14,20 +14,20 @@ import (
 // that do. Roles belong to the whole cluster, so their names are the caller's choice; an empty name sets up no role.
 // None of them can update, delete or truncate events.
 type Roles struct {
-	// Writer appends, imports and reads events, and runs consumers, as Consumer does.
+	// Writer appends, imports and reads events, keeps and deletes snapshots, and runs consumers, as Consumer does.
 	Writer string
 	// Consumer reads events, and runs, controls and forgets consumers: it keeps their checkpoints, leases, and
 	// what they have parked and skipped, and the agendas of process managers.
 	Consumer string
-	// Reader only reads.
+	// Reader only reads: events, snapshots, and what is kept of consumers.
 	Reader string
 }
 
 const (
 	sqlGrantRead = `
 		GRANT USAGE ON SCHEMA {schema} TO {role};
-		GRANT SELECT ON {schema}.events, {schema}.events_position, {schema}.imports, {schema}.consumer_status, ` +
-		consumerTables + ` TO {role};
+		GRANT SELECT ON {schema}.events, {schema}.events_position, {schema}.imports, {schema}.snapshots,
+			{schema}.consumer_status, ` + consumerTables + ` TO {role};
 		GRANT EXECUTE ON FUNCTION {schema}.schema_version(), {schema}.read_model_schema(text, integer, boolean) TO {role}`
 
 	sqlGrantConsume = `GRANT INSERT, UPDATE, DELETE ON ` + consumerTables + ` TO {role}`
@@ -38,7 +38,7 @@ const (
 	sqlGrantAppend = `
 		GRANT INSERT ON {schema}.events TO {role};
 		GRANT USAGE ON SEQUENCE {schema}.events_position TO {role};
-		GRANT INSERT, UPDATE, DELETE ON {schema}.imports TO {role};
+		GRANT INSERT, UPDATE, DELETE ON {schema}.imports, {schema}.snapshots TO {role};
 		GRANT EXECUTE ON FUNCTION {schema}.release_reservations(bigint[]) TO {role}`
 )
 

@@ -14,8 +14,11 @@ type statements struct {
 	insert, insertInside, insertNew, insertOne, insertOneNew        string
 	release, givenIDs, ownIDs                                       string
 	inFlight                                                        string
-	readForwards, readBackwards, readAll, head, positions           string
+	readForwards, readShared, readBackwards                         string
+	readAll, head, positions                                        string
 	readSome, scanned, count                                        string
+	findGiven, findGivenBefore, findInWindow, eventAt               string
+	loadSnapshot, saveSnapshot, deleteSnapshots                     string
 	imports                                                         importStatements
 }
 
@@ -49,6 +52,7 @@ func newStatements(schema string, sequence uint32) statements {
 		release:         fill(sqlRelease),
 		inFlight:        fill(sqlInFlight),
 		readForwards:    fill(sqlReadForwards),
+		readShared:      fill(sqlReadShared),
 		readBackwards:   fill(sqlReadBackwards),
 		readAll:         fill(sqlReadAll),
 		readSome:        fill(sqlReadSome),
@@ -56,6 +60,13 @@ func newStatements(schema string, sequence uint32) statements {
 		count:           fill(sqlCount),
 		head:            fill(sqlHead),
 		positions:       fill(sqlPositions),
+		findGiven:       fill(sqlFindGiven),
+		findGivenBefore: fill(sqlFindGivenBefore),
+		findInWindow:    fill(sqlFindInWindow),
+		eventAt:         fill(sqlEventAt),
+		loadSnapshot:    fill(sqlLoadSnapshot),
+		saveSnapshot:    fill(sqlSaveSnapshot),
+		deleteSnapshots: fill(sqlDeleteSnapshots),
 		imports:         newImportStatements(fill),
 	}
 }

@@ -25,6 +25,7 @@ type Store struct {
 	settled      settled
 	tail         *tail
 	appends      *queue
+	reads        *readQueue
 	patience     time.Duration // how long an append that waits by itself does so in the database
 	waitingAlone atomic.Int32  // how many do
 	patient      chan struct{} // holds a token for each append that waits by itself and has a connection
@@ -103,6 +104,8 @@ func start(pool *pgxpool.Pool, options Options, sequence uint32) *Store {
 		s.patience = laneLockTimeout // there is no connection to spare
 	}
 	s.appends = newQueue(options.AppendLanes, options.MaxAppends, s.runLane)
+	connections := int(pool.Config().MaxConns)
+	s.reads = newReadQueue(readLanes(connections), connections, s.runReadLane)
 	s.tail = &tail{store: s}
 	s.background.Go(func() { s.wake.runAnnouncer(ctx) })
 	if !options.NoListen {
@@ -189,6 +192,7 @@ func (s *Store) Close(ctx context.Context) error {
 func (s *Store) shutDown() {
 	s.calls.Wait()
 	s.appends.running.Wait()
+	s.reads.running.Wait()
 	s.stop()
 	s.background.Wait()
 	s.pool.Close()

@@ -36,6 +36,8 @@
 //		return tx, nil
 //	}
 //
+// What a store may offer besides, as a Counter, a Finder or Snapshots of eventstore, is tested where it does.
+//
 // A store that looks for new events now and then, should nothing wake it, says so in PollInterval, and is best given a
 // long interval for the test: then an event that arrives has not been found by looking.
 //
@@ -50,6 +52,6 @@
 //
 // The suite sees a store through its port. How fast it is, which roles may change its tables (a part of S12), what it
 // tells of an append that holds readers back (a part of S8), how it finds out that acknowledged events were lost under
-// it (a part of S13), the versions of read models, and when a move that stands still is ended (Move.IdleTimeout) are for
-// the tests of the backend.
+// it (a part of S13), when it removes snapshots of other kinds, the versions of read models, and when a move that stands
+// still is ended (Move.IdleTimeout) are for the tests of the backend.
 package eventstoretest

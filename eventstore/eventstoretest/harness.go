@@ -71,8 +71,10 @@ const (
 	needsKill      feature = "Kill"
 	needsCrash     feature = "Crash"
 
-	// needsCounter is no field: it is a store that implements eventstore.Counter.
-	needsCounter feature = "a Store that is a Counter"
+	// These are no fields: they are a store that implements the interface of eventstore.
+	needsCounter   feature = "a Store that is a Counter"
+	needsSnapshots feature = "a Store that keeps Snapshots"
+	needsFinder    feature = "a Store that is a Finder"
 )
 
 func (h Harness) has(f feature) bool {
@@ -90,6 +92,12 @@ func (h Harness) has(f feature) bool {
 	case needsCounter:
 		_, counts := h.Store.(eventstore.Counter)
 		return counts
+	case needsSnapshots:
+		_, keeps := h.Store.(eventstore.Snapshots)
+		return keeps
+	case needsFinder:
+		_, finds := h.Store.(eventstore.Finder)
+		return finds
 	default:
 		return false
 	}

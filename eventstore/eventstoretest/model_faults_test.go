@@ -46,6 +46,10 @@ func TestModelFaultsAreNoticed(t *testing.T) {
 		{"the head is held back", with(faults{headIsStable: true}), []string{
 			"S4 stable prefix/head and stream show what a held append hides",
 		}},
+		{"what is in flight is found", with(faults{findsInFlight: true}), []string{"finding/what is held is not found"}},
+		{"what is in flight holds back what is found", with(faults{findsStable: true}), []string{
+			"finding/what is held is not found",
+		}},
 		{"an unrelated transaction holds readers back", with(faults{unrelatedHolds: true}), []string{
 			"S8 live/an unrelated transaction holds nobody back",
 		}},

@@ -41,6 +41,8 @@ type faults struct {
 	checksDoNotLock  bool // a stream that is only checked may change before the commit
 	conflictsEarly   bool // what is in flight conflicts, although it may be rolled back
 	headIsStable     bool // Head is held back by what is in flight
+	findsInFlight    bool // what is in flight is found
+	findsStable      bool // what is in flight holds back what is found
 	unrelatedHolds   bool // an unrelated transaction holds readers back
 	crashKeepsFlight bool // what is in flight is committed by a crash
 	crashLosesLast   bool // a crash loses what was acknowledged last

@@ -33,6 +33,8 @@ func guarantees() []guarantee[*trial] {
 		{"storms", stormClauses()},
 		{"reading", readingClauses()},
 		{"counting", countingClauses()},
+		{"snapshots", snapshotClauses()},
+		{"finding", findingClauses()},
 		{"iterators", iteratorClauses()},
 		{"lifecycle", lifecycleClauses()},
 	}

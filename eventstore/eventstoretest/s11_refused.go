@@ -99,6 +99,10 @@ func refusedEvents() []refusal {
 		with("a metadata key that is not UTF-8", func(e *eventstore.EventData) {
 			e.Metadata.Values = map[string]string{"\xff": ""}
 		}, "metadata"),
+		with("metadata with NUL", func(e *eventstore.EventData) { e.Metadata.CorrelationID = "a\x00" }, "metadata", "correlation"),
+		with("a metadata value with NUL", func(e *eventstore.EventData) {
+			e.Metadata.Values = map[string]string{"k": "\x00"}
+		}, "metadata"),
 		json("empty", ""), json("space", " "), json("cut off", `{"a":`), json("two values", "{} {}"),
 		json("NUL", "\x00"), json("a NUL in a string", "\"\x00\""), json("a control character", "\"\n\""),
 		json("not UTF-8", "\"\xff\""), json("a name", "undefined"), json("a leading zero", "01"), json("a BOM", "\ufeff{}"),

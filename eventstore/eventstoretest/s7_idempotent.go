@@ -18,6 +18,7 @@ func idempotentClauses() []clause[*trial] {
 		{name: "a repeat in another handle", check: repeatInAnotherHandle, needs: []feature{needsOpen}},
 		{name: "a repeat whose checks fail by now", check: repeatIsNotJudgedAgain},
 		{name: "a repeat may differ in metadata", check: repeatWithOtherMetadata},
+		{name: "a repeat may be compressed otherwise", check: repeatCompressedOtherwise},
 		{name: "a repeat keeps the events as they were", check: repeatKeepsEvents},
 		{name: "other data or another type is refused", check: otherDataIsRefused},
 		{name: "some of the IDs are refused", check: someIDsAreRefused},
