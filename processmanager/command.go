@@ -41,8 +41,9 @@ type Command[C any] struct {
 	// Attempt is 1 the first time. It may be greater than the number of dispatches, and smaller where a process was
 	// killed: it is for logs and for receivers who want to know that they are asked again.
 	Attempt int
-	// Metadata has the correlation ID and trace of the input, and the command's ID as causation ID. Where the input has
-	// no correlation ID, it is the ID of the input event.
+	// Metadata has the correlation ID and trace of the input that the command answers. Where the input has no correlation
+	// ID, it is the ID of the input event. Its causation ID is the ID of the record that sent the command, a $pm.decided or
+	// $pm.failed of the instance's stream: an event, so that [eventstore.Causes] goes on from there.
 	Metadata eventstore.Metadata
 }
 

@@ -95,11 +95,7 @@ func (m *core[C]) command(i *instance, pending tracked, attempt int) (Command[C]
 		Command:  decoded,
 		Attempt:  attempt,
 		Undoes:   pending.Undoes,
-		Metadata: eventstore.Metadata{
-			CorrelationID: pending.Metadata.CorrelationID,
-			CausationID:   pending.ID.String(),
-			TraceParent:   pending.Metadata.TraceParent,
-		},
+		Metadata: pending.Metadata,
 	}, nil
 }
 
@@ -151,7 +147,7 @@ func (m *core[C]) recordRefused(ctx context.Context, i *instance, refusal Refuse
 		if ignored = d.isOver(); ignored {
 			return d.add(record, command.Metadata)
 		}
-		by, err := m.prepare(d)
+		by, err := m.prepare(d, command.Metadata)
 		if err != nil {
 			return hopeless(err)
 		}
@@ -161,7 +157,7 @@ func (m *core[C]) recordRefused(ctx context.Context, i *instance, refusal Refuse
 		if ignored = by.refused == nil; ignored {
 			return nil
 		}
-		return hopeless(m.decide(d, by, input{Refused: &command.ID}, by.refused(refusal), command.Metadata))
+		return hopeless(m.decide(d, by, input{Refused: &command.ID}, by.refused(refusal), d.causes()))
 	})
 	if err == nil && ignored {
 		m.log.WarnContext(ctx, "command was refused and the process manager does not react",

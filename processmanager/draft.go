@@ -1,6 +1,8 @@
 package processmanager
 
 import (
+	"github.com/google/uuid"
+
 	"github.com/pasttense/pasttense/eventstore"
 )
 
@@ -11,6 +13,8 @@ const snapshotEvery = 50
 type draft struct {
 	*instance
 	records []eventstore.EventData
+	// causing says that one of them causes something, in the instance or elsewhere: then their IDs are given.
+	causing bool
 }
 
 // add takes in a record, and notes it to be appended.
@@ -19,11 +23,33 @@ func (d *draft) add(r record, metadata eventstore.Metadata) error {
 	if err != nil {
 		return err
 	}
-	if err := d.apply(r, metadata); err != nil {
+	data.ID = uuid.Must(uuid.NewV7()) // a new one in each draft: no append of a record is a repeat
+	if err := d.apply(r, data.ID, metadata); err != nil {
 		return err
 	}
 	d.records = append(d.records, data)
+	switch r.(type) {
+	case decidedRecord, failedRecord:
+		d.causing = true
+	}
 	return nil
+}
+
+// causes returns the metadata of what the last record causes.
+func (d *draft) causes() eventstore.Metadata {
+	last := d.records[len(d.records)-1]
+	return causedBy(last.ID, last.Metadata)
+}
+
+// write returns what is to be appended to the stream at a version. Where the IDs of the records do not matter the store
+// gives them, which costs less.
+func (d *draft) write(version eventstore.Version) eventstore.Write {
+	if !d.causing {
+		for n := range d.records {
+			d.records[n].ID = uuid.Nil
+		}
+	}
+	return eventstore.Write{Stream: d.stream, Expected: eventstore.Exactly(version), Events: d.records}
 }
 
 // finish adds a snapshot when it is time for one.
@@ -31,10 +57,10 @@ func (d *draft) finish() error {
 	if len(d.records) == 0 || d.sinceSnapshot < snapshotEvery {
 		return nil
 	}
-	snapshot := snapshotRecord{d.facts}
-	data, err := encodeRecord(snapshot, eventstore.Metadata{})
+	snapshot, metadata := snapshotRecord{d.facts}, d.records[len(d.records)-1].Metadata
+	data, err := encodeRecord(snapshot, metadata)
 	if err != nil || len(data.Data) > eventstore.MaxDataBytes {
 		return err // without one the instance is slow, and not lost
 	}
-	return d.add(snapshot, eventstore.Metadata{})
+	return d.add(snapshot, metadata)
 }

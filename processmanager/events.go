@@ -1,7 +1,6 @@
 package processmanager
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -162,11 +161,11 @@ func (m *core[C]) take(ctx context.Context, d *draft, a arrival[C]) error {
 	case event.Position <= d.Through:
 		return nil
 	case d.isOver():
-		return d.add(ignoredRecord{Event: event, Why: "the instance has come to its end"}, metadataOf(a.event))
+		return d.add(ignoredRecord{Event: event, Why: "the instance has come to its end"}, eventstore.CausedBy(a.event))
 	case !d.hasStarted():
 		return m.takeFirst(ctx, d, a)
 	}
-	by, err := m.prepare(d)
+	by, err := m.prepare(d, eventstore.CausedBy(a.event))
 	if err != nil {
 		return hopeless(err)
 	}
@@ -175,9 +174,9 @@ func (m *core[C]) take(ctx context.Context, d *draft, a arrival[C]) error {
 	case !routed: // only another version of the process listens to it
 		return nil
 	case to.mode == starting:
-		return d.add(ignoredRecord{Event: event, Why: "the instance has started already"}, metadataOf(a.event))
+		return d.add(ignoredRecord{Event: event, Why: "the instance has started already"}, eventstore.CausedBy(a.event))
 	}
-	return hopeless(m.decide(d, by, input{Event: &event}, to.react, metadataOf(a.event)))
+	return hopeless(m.decide(d, by, input{Event: &event}, to.react, eventstore.CausedBy(a.event)))
 }
 
 // takeFirst is take for an instance that has not started. Only the present version of the process starts instances.
@@ -187,13 +186,13 @@ func (m *core[C]) takeFirst(ctx context.Context, d *draft, a arrival[C]) error {
 	switch {
 	case to.mode == starting || to.mode == startingOrContinuing:
 		by := m.definitions[m.options.Version]
-		if err := m.decide(d, by, input{Event: &event}, to.react, metadataOf(a.event)); err != nil {
+		if err := m.decide(d, by, input{Event: &event}, to.react, eventstore.CausedBy(a.event)); err != nil {
 			return hopeless(err)
 		}
 		return m.takeKept(ctx, d, a.event)
 	case to.missing == missingKept:
 		until := a.event.RecordedAt.Add(to.limit).UTC()
-		return d.add(keptRecord{Event: event, Until: until}, metadataOf(a.event))
+		return d.add(keptRecord{Event: event, Until: until}, eventstore.CausedBy(a.event))
 	case to.missing == missingFails:
 		return hopeless(fmt.Errorf("process %q: instance %q has not started", m.name, a.key))
 	}
@@ -204,7 +203,7 @@ func (m *core[C]) takeFirst(ctx context.Context, d *draft, a arrival[C]) error {
 func (m *core[C]) takeKept(ctx context.Context, d *draft, start eventstore.RecordedEvent) error {
 	for _, kept := range d.Kept {
 		if kept.Until.Before(start.RecordedAt) {
-			if err := d.add(expired(kept), eventstore.Metadata{}); err != nil {
+			if err := d.add(expired(kept), kept.Metadata); err != nil {
 				return err
 			}
 			continue
@@ -221,9 +220,10 @@ func (m *core[C]) takeKept(ctx context.Context, d *draft, start eventstore.Recor
 		switch {
 		case d.isOver(), !found, a.key != d.stream.Key:
 			err = d.add(ignoredRecord{Event: kept.Event, Why: "the instance did not want it when it had started"},
-				metadataOf(event))
+				eventstore.CausedBy(event))
 		default:
-			err = hopeless(m.decide(d, m.definitions[d.Definition], input{Event: &kept.Event}, to.react, metadataOf(event)))
+			by, causes := m.definitions[d.Definition], eventstore.CausedBy(event)
+			err = hopeless(m.decide(d, by, input{Event: &kept.Event}, to.react, causes))
 		}
 		if err != nil {
 			return err
@@ -232,7 +232,7 @@ func (m *core[C]) takeKept(ctx context.Context, d *draft, start eventstore.Recor
 	return nil
 }
 
-func expired(kept keptRecord) ignoredRecord {
+func expired(kept waiting) ignoredRecord {
 	return ignoredRecord{Event: kept.Event, Why: "the instance had not started when the event was given up"}
 }
 
@@ -267,15 +267,5 @@ func blame(err error) error {
 		return consumer.Permanent(err)
 	default:
 		return consumer.NotHere(err)
-	}
-}
-
-// metadataOf returns the metadata of what an instance decides on an event. Where the event has no correlation ID, it
-// is the event's own.
-func metadataOf(event eventstore.RecordedEvent) eventstore.Metadata {
-	return eventstore.Metadata{
-		CorrelationID: cmp.Or(event.Metadata.CorrelationID, event.ID.String()),
-		CausationID:   event.ID.String(),
-		TraceParent:   event.Metadata.TraceParent,
 	}
 }

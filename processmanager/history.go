@@ -71,7 +71,7 @@ func (i *instance) replay(event eventstore.RecordedEvent) error {
 	if err != nil {
 		return err
 	}
-	return i.apply(r, event.Metadata)
+	return i.apply(r, event.ID, event.Metadata)
 }
 
 // update appends what decide adds to a draft of an instance, if anything, and takes it into the instance. When the
@@ -101,8 +101,7 @@ func (m *core[C]) update(ctx context.Context, i *instance, decide func(d *draft)
 		if err := d.finish(); err != nil {
 			return err
 		}
-		write := eventstore.Write{Stream: i.stream, Expected: eventstore.Exactly(i.version), Events: d.records}
-		_, err := m.store.Append(ctx, write)
+		_, err := m.store.Append(ctx, d.write(i.version))
 		if err == nil {
 			*i = *d.instance
 			if i.Definition == m.options.Version {

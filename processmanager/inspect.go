@@ -117,6 +117,10 @@ type Step[S, C any] struct {
 	// "skipped", "failed", "migrated" or "snapshot".
 	Record     string
 	RecordedAt time.Time
+	// ID is that of the record as an event of the store, and Metadata says why it came about: its causation ID is the ID of
+	// an event that came for the instance, or of an earlier record.
+	ID       uuid.UUID
+	Metadata eventstore.Metadata
 	// Effects are what the reaction wanted, zero but for "decided". What undoes commands is not among them.
 	Effects Effects[C]
 	// After is the instance as the record leaves it.
@@ -199,7 +203,12 @@ func (v *view[S, C]) step(event eventstore.RecordedEvent) (Step[S, C], error) {
 	}
 	after, err := v.show()
 	return Step[S, C]{
-		Record: event.Type[len(categoryPrefix):], RecordedAt: event.RecordedAt, Effects: v.effects, After: after,
+		Record:     event.Type[len(categoryPrefix):],
+		RecordedAt: event.RecordedAt,
+		ID:         event.ID,
+		Metadata:   event.Metadata,
+		Effects:    v.effects,
+		After:      after,
 	}, err
 }
 
@@ -216,7 +225,7 @@ func (v *view[S, C]) apply(event eventstore.RecordedEvent) error {
 		v.shown.StartedAt = event.RecordedAt
 	}
 	v.shown.UpdatedAt = event.RecordedAt
-	return v.instance.apply(r, event.Metadata)
+	return v.instance.apply(r, event.ID, event.Metadata)
 }
 
 // note takes down what a record says of inputs and commands.

@@ -29,31 +29,37 @@ type facts struct {
 	// Through is the greatest position of an event that the instance has taken note of. Events come in the order of their
 	// positions, so one at or below it comes again.
 	Through eventstore.Position `json:"through,omitempty"`
-	// Kept are events that wait for the instance to start.
-	Kept []keptRecord `json:"kept,omitempty"`
+	// Kept are events that wait for the instance to start, each with the metadata of what it causes.
+	Kept []waiting `json:"kept,omitempty"`
 	// Pending are the commands that are to be dispatched, in order, and Undoable those that were and can be undone.
 	Pending  []tracked `json:"pending,omitempty"`
 	Undoable []tracked `json:"undoable,omitempty"`
 	// Parked says that the first of Pending was tried too often, or the first of Timers could not be reacted to.
 	Parked *parkedRecord `json:"parked,omitempty"`
-	// Timers are those that are set, by due time and name, each with the metadata of what has set it.
+	// Timers are those that are set, by due time and name.
 	Timers []setTimer `json:"timers,omitempty"`
 	// Fired counts the timers that have fired.
 	Fired int `json:"fired,omitempty"`
-	// Metadata is that of the last decision.
+	// Metadata is that of what the last decision causes.
 	Metadata eventstore.Metadata `json:"metadata,omitzero"`
 	// Completed and Failed, which says why, are the ends of an instance.
 	Completed bool   `json:"completed,omitempty"`
 	Failed    string `json:"failed,omitempty"`
 }
 
-// tracked is a command with the metadata of the decision that sends it.
+// waiting is an event with the metadata of what it causes.
+type waiting struct {
+	keptRecord
+	Metadata eventstore.Metadata `json:"metadata,omitzero"`
+}
+
+// tracked is a command with the metadata of what the record that sends it causes.
 type tracked struct {
 	commandRecord
 	Metadata eventstore.Metadata `json:"metadata,omitzero"`
 }
 
-// setTimer is a timer with the metadata of the decision that has set it.
+// setTimer is a timer with the metadata of what the decision that has set it causes.
 type setTimer struct {
 	Timer
 	Metadata eventstore.Metadata `json:"metadata,omitzero"`
@@ -78,16 +84,16 @@ func (i *instance) isNext(id uuid.UUID) bool {
 	return next != nil && next.ID == id
 }
 
-// apply takes in the next record of the stream.
-func (i *instance) apply(r record, metadata eventstore.Metadata) (err error) {
+// apply takes in the next record of the stream, which has an ID and metadata.
+func (i *instance) apply(r record, id uuid.UUID, metadata eventstore.Metadata) (err error) {
 	i.version++
 	i.sinceSnapshot++
 	switch r := r.(type) {
 	case decidedRecord:
-		i.decide(r, metadata)
+		i.decide(r, causedBy(id, metadata))
 	case keptRecord:
 		i.take(r.Event)
-		i.Kept = append(i.Kept, r)
+		i.Kept = append(i.Kept, waiting{r, withoutActor(metadata)})
 	case ignoredRecord:
 		i.take(r.Event)
 	case dispatchedRecord:
@@ -101,7 +107,7 @@ func (i *instance) apply(r record, metadata eventstore.Metadata) (err error) {
 	case skippedRecord:
 		err = i.skip(r.culprit)
 	case failedRecord:
-		i.fail(r.Reason, r.Commands, metadata)
+		i.fail(r.Reason, r.Commands, causedBy(id, metadata))
 	case migratedRecord:
 		i.Definition, i.State = r.To, &r.State
 		i.cancel(r.Canceled)
@@ -114,13 +120,24 @@ func (i *instance) apply(r record, metadata eventstore.Metadata) (err error) {
 	return nil
 }
 
+// causedBy returns the metadata of what a record causes.
+func causedBy(id uuid.UUID, metadata eventstore.Metadata) eventstore.Metadata {
+	return eventstore.CausedBy(eventstore.RecordedEvent{ID: id, Metadata: metadata})
+}
+
+// withoutActor returns the metadata of a record for one that has the same cause and is appended by somebody else.
+func withoutActor(metadata eventstore.Metadata) eventstore.Metadata {
+	metadata.Actor, metadata.Values = "", nil
+	return metadata
+}
+
 // take notes that the instance has seen an event.
 func (i *instance) take(event eventInput) {
 	i.Through = max(i.Through, event.Position)
-	i.Kept = slices.DeleteFunc(slices.Clone(i.Kept), func(kept keptRecord) bool { return kept.Event == event })
+	i.Kept = slices.DeleteFunc(slices.Clone(i.Kept), func(kept waiting) bool { return kept.Event == event })
 }
 
-func (i *instance) decide(r decidedRecord, metadata eventstore.Metadata) {
+func (i *instance) decide(r decidedRecord, causes eventstore.Metadata) {
 	switch in := r.Input; {
 	case in.Event != nil:
 		i.take(*in.Event)
@@ -128,14 +145,14 @@ func (i *instance) decide(r decidedRecord, metadata eventstore.Metadata) {
 		i.cancel([]string{in.Timer.Name})
 		i.Fired++
 	}
-	i.Definition, i.State, i.Metadata = r.Definition, &r.State, metadata
+	i.Definition, i.State, i.Metadata = r.Definition, &r.State, causes
 	i.cancel(r.Canceled)
-	i.schedule(r.Scheduled, metadata)
+	i.schedule(r.Scheduled, causes)
 	if r.Failed != "" {
-		i.fail(r.Failed, r.Commands, metadata)
+		i.fail(r.Failed, r.Commands, causes)
 		return
 	}
-	i.send(r.Commands, metadata)
+	i.send(r.Commands, causes)
 	if r.Completed {
 		i.cancel(i.timerNames())
 		i.Completed, i.Undoable = true, nil
@@ -143,16 +160,16 @@ func (i *instance) decide(r decidedRecord, metadata eventstore.Metadata) {
 }
 
 // fail ends the instance: what it has to dispatch are the commands that undo what it has done.
-func (i *instance) fail(reason string, commands []commandRecord, metadata eventstore.Metadata) {
+func (i *instance) fail(reason string, commands []commandRecord, causes eventstore.Metadata) {
 	i.Failed = reason
 	i.Timers, i.Pending, i.Undoable, i.Parked = nil, nil, nil, nil
-	i.send(commands, metadata)
+	i.send(commands, causes)
 }
 
-func (i *instance) send(commands []commandRecord, metadata eventstore.Metadata) {
+func (i *instance) send(commands []commandRecord, causes eventstore.Metadata) {
 	i.Pending = slices.Clip(i.Pending)
 	for _, command := range commands {
-		i.Pending = append(i.Pending, tracked{command, metadata})
+		i.Pending = append(i.Pending, tracked{command, causes})
 	}
 }
 
@@ -164,10 +181,10 @@ func (i *instance) cancel(names []string) {
 }
 
 // schedule sets timers, or moves them. Of several of one name the last counts.
-func (i *instance) schedule(timers []Timer, metadata eventstore.Metadata) {
+func (i *instance) schedule(timers []Timer, causes eventstore.Metadata) {
 	for _, timer := range timers {
 		i.cancel([]string{timer.Name})
-		i.Timers = append(i.Timers, setTimer{timer, metadata})
+		i.Timers = append(i.Timers, setTimer{timer, causes})
 	}
 	slices.SortFunc(i.Timers, func(a, b setTimer) int {
 		if order := a.DueAt.Compare(b.DueAt); order != 0 {

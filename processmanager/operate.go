@@ -88,6 +88,8 @@ func (i *instance) parked(at time.Time) Parked {
 
 // Retry tries again what an instance is parked with: the command or timer, the events, or both. It returns an error
 // that wraps [eventstore.ErrNotParked] when it is parked with nothing.
+//
+// Retry, Skip and Fail record who has done it: the Actor of [eventstore.WithMetadata].
 func (m *Manager[S, C]) Retry(ctx context.Context, key string) error {
 	return m.core.resume(ctx, "retry", key, func(d *draft) error {
 		return d.add(resumedRecord{d.Parked.culprit}, d.Metadata)
@@ -105,7 +107,7 @@ func (m *Manager[S, C]) Skip(ctx context.Context, key, reason string) error {
 	return m.core.resume(ctx, "skip", key, func(d *draft) error {
 		return d.add(skippedRecord{d.Parked.culprit, textOf(reason)}, d.Metadata)
 	}, func(d *draft, event eventstore.RecordedEvent) error {
-		return d.add(ignoredRecord{Event: eventInputOf(event), Why: textOf(reason)}, metadataOf(event))
+		return d.add(ignoredRecord{Event: eventInputOf(event), Why: textOf(reason)}, eventstore.CausedBy(event))
 	})
 }
 

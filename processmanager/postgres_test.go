@@ -32,7 +32,7 @@ func openPostgres(t *testing.T) (*pgstore.Store, *pgxpool.Pool) {
 func newPlaceOnPostgres(t *testing.T) *place {
 	t.Helper()
 	store, pool := openPostgres(t)
-	return &place{
+	p := &place{
 		t:      t,
 		store:  store,
 		agenda: pgstore.NewTarget(pool, nil),
@@ -42,4 +42,6 @@ func newPlaceOnPostgres(t *testing.T) *place {
 			require.NoError(t, err)
 		},
 	}
+	t.Cleanup(p.requireWalkable)
+	return p
 }

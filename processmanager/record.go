@@ -28,8 +28,19 @@ import (
 //	$pm.migrated     the instance goes on by a newer version of the process
 //	$pm.snapshot     all of the above in one, so that those before it need not be read
 //
-// The metadata of a $pm.decided has the input's correlation ID and trace, and the ID of the input event or of the
-// refused command as causation ID. That of what becomes of a command is the metadata of the command.
+// The metadata of all of them have the correlation ID and trace of the input that they follow from. The causation ID is
+// that of an event, and leads back to the input:
+//
+//	$pm.decided on an event, $pm.kept, $pm.ignored           the event
+//	$pm.decided on a refusal                                 the $pm.refused
+//	$pm.decided on a timer, $pm.parked with a timer          the $pm.decided that has set the timer
+//	$pm.dispatched, $pm.refused, $pm.parked with a command   the $pm.decided or $pm.failed that has sent the command
+//	$pm.resumed, $pm.skipped, $pm.failed                     the last $pm.decided; of an event that is skipped, the event
+//	$pm.migrated                                             that of the input for which the instance was migrated
+//	$pm.snapshot                                             that of the record before it
+//
+// An instance must know the IDs of its $pm.decided and $pm.failed before they are appended, and so gives them, to all
+// records of the append.
 
 // record is one of the types below.
 type record interface {

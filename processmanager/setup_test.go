@@ -26,6 +26,8 @@ type place struct {
 	agenda eventstore.Agenda
 	// passLeases makes due what a process that was killed had in hand.
 	passLeases func()
+	// byHand says that the test writes records by hand, which have no causes.
+	byHand bool
 }
 
 func newPlace(t *testing.T) *place {
@@ -36,7 +38,9 @@ func newPlace(t *testing.T) *place {
 	agenda := memstore.NewTarget(&memstore.TargetOptions{
 		Now: func() time.Time { return time.Now().Add(time.Duration(later.Load())) },
 	})
-	return &place{t: t, store: store, agenda: agenda, passLeases: func() { later.Add(int64(time.Hour)) }}
+	p := &place{t: t, store: store, agenda: agenda, passLeases: func() { later.Add(int64(time.Hour)) }}
+	t.Cleanup(p.requireWalkable)
+	return p
 }
 
 // options do not wait long, and do not log.

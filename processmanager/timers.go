@@ -77,7 +77,7 @@ func giveUpKept(d *draft, now time.Time) error {
 		if kept.Until.After(now) {
 			continue
 		}
-		if err := d.add(expired(kept), eventstore.Metadata{}); err != nil {
+		if err := d.add(expired(kept), kept.Metadata); err != nil {
 			return err
 		}
 	}
@@ -87,7 +87,7 @@ func giveUpKept(d *draft, now time.Time) error {
 // fireFirst lets a draft decide on the timer that is due first.
 func (m *core[C]) fireFirst(d *draft, now time.Time) error {
 	timer := d.Timers[0]
-	by, err := m.prepare(d)
+	by, err := m.prepare(d, timer.Metadata)
 	if err != nil {
 		return fmt.Errorf("process %q, instance %q: fire timer %q: %w", m.name, d.stream.Key, timer.Name, err)
 	}

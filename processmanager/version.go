@@ -73,8 +73,8 @@ func (m *core[C]) checkFormer(version int) {
 var errNewer = errors.New("a newer version of this program has started it, wait until that runs everywhere")
 
 // prepare returns the definition by which a draft goes on, and migrates its state where it goes on by another than
-// before.
-func (m *core[C]) prepare(d *draft) (*definition[C], error) {
+// before. Cause is the metadata of what the input at hand causes.
+func (m *core[C]) prepare(d *draft, cause eventstore.Metadata) (*definition[C], error) {
 	version := d.Definition
 	if version == 0 {
 		version = m.options.Version
@@ -102,7 +102,7 @@ func (m *core[C]) prepare(d *draft) (*definition[C], error) {
 			record.Canceled = append(record.Canceled, timer.Name)
 		}
 	}
-	return now, d.add(record, eventstore.Metadata{})
+	return now, d.add(record, cause)
 }
 
 func (d *Definition[S, C]) define(function string, change func(d *definition[C], options Options)) {

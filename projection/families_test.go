@@ -54,14 +54,17 @@ func letsHandlersAppend[Tx any](b backend[Tx]) {
 		return err
 	})
 	projection.On(p, paymentEvents, func(ctx context.Context, tx Tx, e eventstore.Envelope[PaymentEvent]) error {
-		return b.note(ctx, tx, fmt.Sprintf("%+v caused by itself: %t", e.Event, e.Metadata.CausationID == e.ID.String()))
+		return b.note(ctx, tx, fmt.Sprintf("%+v caused by itself: %t, correlation: %t",
+			e.Event, e.Metadata.CausationID == e.ID.String(), e.Metadata.CorrelationID == e.ID.String()))
 	})
 	stop := b.start(p)
 	b.add("1", 2)
 	b.wait() // for the orders, and with them for the appends of their handler
 	b.wait()
 	stop()
-	require.Equal(b.t, []string{"{Amount:1} caused by itself: true", "{Amount:2} caused by itself: true"}, b.notes())
+	require.Equal(b.t, []string{
+		"{Amount:1} caused by itself: true, correlation: true", "{Amount:2} caused by itself: true, correlation: true",
+	}, b.notes())
 }
 
 func appendEvent[E, Tx any](b backend[Tx], codec eventstore.Codec[E], key string, event E) {

@@ -7,7 +7,6 @@ import (
 	"slices"
 
 	"github.com/pasttense/pasttense/eventstore"
-	"github.com/pasttense/pasttense/internal/consumer"
 )
 
 // On makes a projection listen to a family of events, which is to the category of its codec. A projection may listen to
@@ -16,9 +15,10 @@ import (
 //
 // Handle makes its changes through tx, which commits them together with the checkpoint: each event counts exactly once.
 // It may be called again for an event whose transaction was rolled back, so it should do nothing else that matters. Its
-// calls for one partition do not overlap within one Run or CatchUp; those for several do. A panic is an error like any other. What handle appends under its ctx
-// names the event as its cause; such an append is outside the transaction, and needs event IDs of its own to happen
-// once.
+// calls for one partition do not overlap within one Run or CatchUp; those for several do. A panic is an error like any other.
+//
+// What handle appends under its ctx has the metadata of [eventstore.CausedBy], where handle does not say otherwise. Such
+// an append is outside the transaction, and needs event IDs of its own to happen once.
 //
 // Adding a family to a projection that has run already does not bring up what lies before its checkpoint: make it
 // a new version, or give it a new name, for that.
@@ -36,7 +36,7 @@ func On[E, Tx any](
 		if err != nil {
 			return err
 		}
-		ctx = consumer.CausedBy(ctx, recorded)
+		ctx = eventstore.WithMetadata(ctx, eventstore.CausedBy(recorded))
 		for _, envelope := range envelopes {
 			if err := handle(ctx, tx, envelope); err != nil {
 				return err

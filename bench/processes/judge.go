@@ -16,7 +16,8 @@ type outcome struct {
 	plan     plannedOrder
 	order    []eventstore.RecordedEvent
 	stock    []eventstore.RecordedEvent
-	mails    map[mailKind][]uuid.UUID // the keys under which they were accepted
+	records  []eventstore.RecordedEvent // of the instance
+	mails    map[mailKind][]uuid.UUID   // the keys under which they were accepted
 	instance processmanager.Instance[checkout, command]
 }
 
@@ -38,6 +39,7 @@ func (j *judge) judge() {
 	j.judgeCommands()
 	j.judgeUndoing()
 	j.judgeOrder()
+	j.judgeCauses()
 }
 
 // judgeInputs compares the order's events with those that the instance has taken note of.
@@ -179,12 +181,20 @@ func (j *judge) judgeCommands() {
 	}
 }
 
-// effects counts the effects of commands by their IDs.
+// effects counts the effects of commands by their IDs. Those under an ID that is no command's it counts by that.
 func (j *judge) effects() map[uuid.UUID]int {
+	commandOf := make(map[uuid.UUID]uuid.UUID)
+	for _, c := range j.instance.Commands {
+		commandOf[eventOf(c.ID, orderStream(j.plan.key))] = c.ID
+		commandOf[eventOf(c.ID, stockStream(j.plan.key))] = c.ID
+	}
 	took := make(map[uuid.UUID]int)
 	for _, event := range slices.Concat(j.order, j.stock) {
-		if id, err := uuid.Parse(event.Metadata.CausationID); err == nil {
+		switch id, isEffect := commandOf[event.ID]; {
+		case isEffect:
 			took[id]++
+		case !isCustomers(event):
+			took[event.ID]++
 		}
 	}
 	for _, keys := range j.mails {
@@ -193,6 +203,32 @@ func (j *judge) effects() map[uuid.UUID]int {
 		}
 	}
 	return took
+}
+
+// eventOf is the ID of the one event that a command leads to in a stream, as ExecuteOnce gives it.
+func eventOf(command uuid.UUID, stream eventstore.StreamID) uuid.UUID {
+	return uuid.NewSHA1(command, []byte(stream.String()+"/0"))
+}
+
+// isCustomers reports whether an event is what the customer did, and nothing in the system has caused it.
+func isCustomers(event eventstore.RecordedEvent) bool {
+	return event.Type == placedType || event.Type == checkedOutType
+}
+
+// judgeCauses looks whether the cause of each event is there, before it: then all can be walked to what the customer did.
+func (j *judge) judgeCauses() {
+	all := slices.Concat(j.order, j.stock, j.records)
+	positions := make(map[string]eventstore.Position)
+	for _, event := range all {
+		positions[event.ID.String()] = event.Position
+	}
+	for _, event := range all {
+		at, found := positions[event.Metadata.CausationID]
+		if !isCustomers(event) && (!found || at >= event.Position) {
+			j.note(findings.Other, "the cause %q of %q at position %d is not there, or not before it",
+				event.Metadata.CausationID, event.Type, event.Position)
+		}
+	}
 }
 
 // judgeUndoing looks whether the reservation of an instance that has failed was undone, once, and no other.

@@ -74,10 +74,16 @@ func TestJudgeFindsWhatIsWrong(t *testing.T) {
 			refused, func(o *outcome) { o.stock = o.stock[:1] }, lost, "0 releases",
 		},
 		"something refused is done": {
-			refused, func(o *outcome) { o.order[1].Metadata.CausationID = ids[2].String() }, findings.Other, "although",
+			refused, func(o *outcome) { o.order[1].ID = eventOf(ids[2], orderStream("1")) }, findings.Other, "although",
 		},
 		"something done is undone": {
 			refused, func(o *outcome) { o.instance.Commands[0].Outcome = "dropped" }, findings.Other, "was undone, although",
+		},
+		"an effect does not say what has caused it": {
+			kept, func(o *outcome) { o.stock[0].Metadata.CausationID = ids[0].String() }, findings.Other, "is not there",
+		},
+		"a cause comes later": {
+			kept, func(o *outcome) { o.records[0].Position = 9 }, findings.Other, "not before it",
 		},
 	}) {
 		t.Run(name, func(t *testing.T) {
@@ -99,6 +105,8 @@ var (
 	start = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	// ids are of commands.
 	ids = []uuid.UUID{uuid.New(), uuid.New(), uuid.New(), uuid.New()}
+	// decidedID is that of the record that has sent them.
+	decidedID = uuid.New()
 )
 
 func again(o *outcome, input int) {
@@ -110,11 +118,19 @@ func swap(o *outcome, one, other int) {
 	in[one], in[other] = in[other], in[one]
 }
 
-func event(position eventstore.Position, eventType string, by uuid.UUID) eventstore.RecordedEvent {
-	recorded := eventstore.RecordedEvent{ID: uuid.New(), Type: eventType, Position: position, RecordedAt: start}
-	if by != uuid.Nil {
-		recorded.Metadata.CausationID = by.String()
+// customers is what the customer of order 1 did.
+func customers(position eventstore.Position, eventType string) eventstore.RecordedEvent {
+	return eventstore.RecordedEvent{ID: uuid.New(), Type: eventType, Position: position, RecordedAt: start}
+}
+
+// effect is what a command that was decided on the placing of order 1 has led to in the order or its stock.
+func effect(position eventstore.Position, eventType string, command uuid.UUID) eventstore.RecordedEvent {
+	recorded, stream := customers(position, eventType), stockStream("1")
+	if eventType == confirmedType {
+		stream = orderStream("1")
 	}
+	recorded.ID = eventOf(command, stream)
+	recorded.Metadata.CausationID = decidedID.String()
 	return recorded
 }
 
@@ -127,11 +143,13 @@ func kept() outcome {
 	o := outcome{
 		plan: plannedOrder{key: "1", placed: placed{RemindAfter: time.Second, Keeps: true}},
 		order: []eventstore.RecordedEvent{
-			event(1, placedType, uuid.Nil), event(2, checkedOutType, uuid.Nil), event(4, confirmedType, ids[2]),
+			customers(1, placedType), customers(2, checkedOutType), effect(4, confirmedType, ids[2]),
 		},
-		stock: []eventstore.RecordedEvent{event(3, reservedType, ids[0])},
+		stock: []eventstore.RecordedEvent{effect(3, reservedType, ids[0])},
 		mails: map[mailKind][]uuid.UUID{confirmationMail: {ids[1]}, reminder: {ids[3]}},
 	}
+	o.records = []eventstore.RecordedEvent{{ID: decidedID, Type: "$pm.decided", Position: 2}}
+	o.records[0].Metadata.CausationID = o.order[0].ID.String()
 	fired := processmanager.Fired{Name: reminderName, DueAt: start.Add(time.Second), FiredAt: start.Add(time.Second)}
 	closed := processmanager.Fired{Name: closingName, DueAt: start.Add(mostLate), FiredAt: start.Add(mostLate)}
 	o.instance.Status = processmanager.StatusCompleted
@@ -150,7 +168,7 @@ func refused() outcome {
 	o := kept()
 	o.plan.placed = placed{RemindAfter: time.Second, Refuses: true}
 	o.order = o.order[:2]
-	o.stock = append(o.stock, event(5, releasedType, ids[3]))
+	o.stock = append(o.stock, effect(5, releasedType, ids[3]))
 	delete(o.mails, reminder)
 	o.instance.Status, o.instance.Reason = processmanager.StatusFailed, "refused"
 	o.instance.Inputs = append(o.instance.Inputs[:2:2], processmanager.Input{Refused: &ids[2]})

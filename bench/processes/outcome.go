@@ -58,6 +58,9 @@ func (t *torture) lookAt(ctx context.Context, p plannedOrder) (o outcome, err er
 	if o.stock, err = t.read(ctx, stockStream(p.key)); err != nil {
 		return o, err
 	}
+	if o.records, err = t.read(ctx, eventstore.StreamID{Category: "$pm." + processName, Key: p.key}); err != nil {
+		return o, err
+	}
 	o.mails = make(map[mailKind][]uuid.UUID)
 	for _, kind := range []mailKind{confirmationMail, reminder} {
 		o.mails[kind] = t.mail.keys(mail{Order: p.key, Kind: kind})
@@ -95,9 +98,10 @@ func describe(o outcome) string {
 		fmt.Fprintf(&b, "\n    command: %s %T%+v, attempt %d, %s %s",
 			c.ID, c.Command, c.Command, c.Attempt, c.Outcome, c.Reason)
 	}
-	for _, events := range [][]eventstore.RecordedEvent{o.order, o.stock} {
+	for _, events := range [][]eventstore.RecordedEvent{o.order, o.stock, o.records} {
 		for _, e := range events {
-			fmt.Fprintf(&b, "\n    event: %s at %d, %s, by %s", e.Type, e.Position, e.RecordedAt, e.Metadata.CausationID)
+			fmt.Fprintf(&b, "\n    event: %s %s at %d, %s, by %s",
+				e.Type, e.ID, e.Position, e.RecordedAt, e.Metadata.CausationID)
 		}
 	}
 	fmt.Fprintf(&b, "\n    mails: %v", o.mails)
