@@ -52,11 +52,13 @@ func (r *Repository[S, E]) record(decided *decision[S], events []E) error {
 	return nil
 }
 
-// asRecorded returns an event as a codec will find it in the store. Position, time and metadata are not known yet.
+// asRecorded returns an event as a codec will find it in the store. Position, time, metadata, and the ID if the store gives
+// it, are not known yet.
 func asRecorded(
 	stream eventstore.StreamID, version eventstore.Version, data eventstore.EventData,
 ) eventstore.RecordedEvent {
 	recorded := eventstore.RecordedEvent{
+		ID:            data.ID,
 		Stream:        stream,
 		Version:       version,
 		Type:          data.Type,

@@ -43,8 +43,9 @@
 // # States that share memory
 //
 // A state is a value, but the slices and maps in it are shared by its copies. This package never evolves the same state
-// value twice, and never shares one between calls: each call folds its own from the zero value, each Evolve is given
-// what the last one returned, and an attempt that lost a race is thrown away whole. Therefore
+// value twice, and never shares one between calls: each call folds its own, from the zero value or from a snapshot that it
+// has decoded for itself, each Evolve is given what the last one returned, and an attempt that lost a race is thrown away
+// whole. Therefore
 //
 //   - Evolve may append to a slice of its receiver, o.Items = append(o.Items, e.Name), although the slice may have room
 //     for more and the new item is then written into memory that the receiver shares;
@@ -59,6 +60,8 @@
 // what either of two events would lead to, must do without the liberties above: there Evolve has to copy what it
 // changes, with [slices.Clip] before an append and [maps.Clone] before a write.
 //
+// A state that has one pointer or map in two places is not kept as a snapshot, since it would come back with two.
+//
 // # What a state is folded from
 //
 // Every state is folded from events as the codec reads them, also the events just decided, which pass through the codec
@@ -70,6 +73,17 @@
 //
 // A message may be delivered again, and an HTTP request repeated, after a first delivery whose answer was lost.
 // [Repository.ExecuteOnce] takes an ID for the command, and answers a repeat with the outcome of the first execution.
+//
+// # Long streams, and streams that are used often
+//
+// Loading folds all events of a stream. With [Options].Snapshots it starts from a snapshot of the state, which the store
+// keeps beside the events and on which nothing depends: whatever is wrong with it, the events are folded. Snapshots
+// are taken when commands were recorded, by a goroutine that [Repository.Close] waits for. With [Options].CacheBytes the
+// repository keeps events of the streams that it used last, so that Execute need not read before it appends.
+//
+// # Looking back
+//
+// [Repository.LoadAt] returns the state at a [Point]: a version, a position of the store or a time.
 //
 // # Testing
 //

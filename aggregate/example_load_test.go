@@ -9,7 +9,7 @@ import (
 )
 
 // Every state that an order ever had can be looked at.
-func ExampleRepository_LoadVersion() {
+func ExampleRepository_LoadAt() {
 	ctx := context.Background()
 	orders := aggregate.New[Order](memstore.New(nil), Events, nil)
 	now, err := orders.Execute(ctx, "42", AddItem{"Socks"}, AddItem{"Shirt"}, Checkout{})
@@ -18,7 +18,7 @@ func ExampleRepository_LoadVersion() {
 		return
 	}
 	for version := range now.Version + 1 {
-		then, err := orders.LoadVersion(ctx, "42", version)
+		then, err := orders.LoadAt(ctx, "42", aggregate.AtVersion(version))
 		fmt.Println(version, then.State, err)
 	}
 

@@ -28,7 +28,7 @@ func (r *Repository[S, E]) Execute(
 	ctx context.Context, key string, commands ...Command[S, E],
 ) (Result[S], error) {
 	return r.execute(ctx, key, func(stream eventstore.StreamID) (Result[S], error) {
-		return r.attempt(ctx, stream, commands)
+		return r.attempt(ctx, stream, nil, commands)
 	})
 }
 
@@ -64,21 +64,57 @@ func overtaken(err error, stream eventstore.StreamID) bool {
 	return errors.As(err, &conflict) && conflict.Stream == stream || errors.Is(err, errExecutedElsewhere)
 }
 
+// attempt decides on what the cache has of the stream: whether that is the latest, the append tells. What is not settled by
+// an append, or was overtaken, is decided on what the store has.
 func (r *Repository[S, E]) attempt(
-	ctx context.Context, stream eventstore.StreamID, commands []Command[S, E],
+	ctx context.Context, stream eventstore.StreamID, once *execution, commands []Command[S, E],
 ) (Result[S], error) {
-	loaded, err := r.fold(ctx, stream, eventstore.ReadOptions{}, nil)
+	if recalled, found := r.recall(stream, once); found {
+		result, settled, err := r.decideOn(ctx, stream, recalled, nil, commands)
+		if settled && !overtaken(err, stream) {
+			return result, err
+		}
+	}
+	loaded, err := r.current(ctx, stream, once)
 	if err != nil {
 		return Result[S]{}, err
 	}
-	decided, err := r.decide(stream, loaded, commands)
-	if err != nil || len(decided.write.Events) == 0 {
-		return decided.result, err
+	if once.found() {
+		return outcome(loaded.Result, once), nil
 	}
+	result, settled, refused := r.decideOn(ctx, stream, loaded, once, commands)
+	if settled {
+		return result, refused
+	}
+	if first, executed, err := r.executedBefore(ctx, once, loaded); executed || err != nil {
+		return first, err
+	}
+	return result, refused
+}
+
+// decideOn decides on a state and appends what was decided. When there was nothing to append it is not settled: that stands
+// only if the state is the latest and the command was not executed before.
+func (r *Repository[S, E]) decideOn(
+	ctx context.Context, stream eventstore.StreamID, on loaded[S], once *execution, commands []Command[S, E],
+) (result Result[S], settled bool, err error) {
+	decided, err := r.decide(stream, on.Result, commands)
+	if err != nil || len(decided.write.Events) == 0 {
+		return decided.result, false, err
+	}
+	if once != nil {
+		result, err = r.appendOnce(ctx, once, on, decided)
+	} else {
+		result, err = r.append(ctx, on, decided)
+	}
+	return result, true, err
+}
+
+func (r *Repository[S, E]) append(ctx context.Context, before loaded[S], decided decision[S]) (Result[S], error) {
 	appended, err := r.store.Append(ctx, decided.write)
 	if err != nil {
 		return Result[S]{}, err
 	}
 	decided.result.Position = appended.Position
+	r.appended(before, decided)
 	return decided.result, nil
 }

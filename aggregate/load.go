@@ -2,9 +2,8 @@ package aggregate
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"math"
-	"time"
 
 	"github.com/pasttense/pasttense/eventstore"
 )
@@ -15,52 +14,56 @@ import (
 // Errors wrap [eventstore.ErrInvalid] for a key that cannot be one, [eventstore.ErrUnknownType] for an event that the
 // codec does not know, and otherwise what the store or the codec returned.
 func (r *Repository[S, E]) Load(ctx context.Context, key string) (Result[S], error) {
-	return r.load(ctx, r.id(key), eventstore.ReadOptions{}, nil)
-}
-
-// LoadVersion returns the state of an aggregate as it was at a version; version 0 is the state without events. Errors
-// are those of [Repository.Load], [ErrBeyondStream] when the stream has not reached the version, and
-// [eventstore.ErrInvalid] for a negative one.
-func (r *Repository[S, E]) LoadVersion(
-	ctx context.Context, key string, version eventstore.Version,
-) (Result[S], error) {
 	stream := r.id(key)
-	if version < 0 {
-		return Result[S]{}, fmt.Errorf("load version %d of stream %q: %w: it is negative",
-			version, stream, eventstore.ErrInvalid)
-	}
-	opts := eventstore.ReadOptions{Limit: int(min(max(version, 1), math.MaxInt))}
-	result, err := r.load(ctx, stream, opts, func(next eventstore.RecordedEvent) bool {
-		return next.Version <= version
-	})
-	if err == nil && result.Version < version {
-		return Result[S]{}, fmt.Errorf("load version %d of stream %q: %w, which is at version %d",
-			version, stream, ErrBeyondStream, result.Version)
-	}
-	return result, err
-}
-
-// LoadAt returns the state of an aggregate as it was at a time: that of the events before the first one that was
-// recorded later. The times are those of the store's clock. As clocks step back now and then, an event may follow that
-// bears an earlier time; it is left out, because the order of events is that of their versions. A time before the
-// first event gives the state without events. Errors are those of [Repository.Load].
-func (r *Repository[S, E]) LoadAt(ctx context.Context, key string, at time.Time) (Result[S], error) {
-	return r.load(ctx, r.id(key), eventstore.ReadOptions{}, func(next eventstore.RecordedEvent) bool {
-		return !next.RecordedAt.After(at)
-	})
-}
-
-// load validates the stream before it folds it.
-func (r *Repository[S, E]) load(
-	ctx context.Context, stream eventstore.StreamID, opts eventstore.ReadOptions,
-	include func(eventstore.RecordedEvent) bool,
-) (Result[S], error) {
 	if err := stream.Validate(); err != nil {
 		return Result[S]{}, fmt.Errorf("load stream %q: %w", stream, err)
 	}
-	result, err := r.fold(ctx, stream, opts, include)
+	folded, err := r.current(ctx, stream, nil)
 	if err != nil {
 		return Result[S]{}, fmt.Errorf("load stream %q: %w", stream, err)
 	}
+	return folded.Result, nil
+}
+
+// LoadAt returns the state of an aggregate as it was at a point. A point before the first event gives the state without
+// events. Errors are those of [Repository.Load], [ErrBeyondStream] when the stream has not reached the version of
+// [AtVersion], and [eventstore.ErrInvalid] for a negative version or position and for the zero Point.
+func (r *Repository[S, E]) LoadAt(ctx context.Context, key string, point Point) (Result[S], error) {
+	stream := r.id(key)
+	result, err := r.loadAt(ctx, stream, point)
+	if err != nil {
+		return Result[S]{}, fmt.Errorf("load stream %q at %v: %w", stream, point, err)
+	}
 	return result, nil
+}
+
+func (r *Repository[S, E]) loadAt(ctx context.Context, stream eventstore.StreamID, point Point) (Result[S], error) {
+	if err := stream.Validate(); err != nil {
+		return Result[S]{}, err
+	}
+	if err := point.validate(); err != nil {
+		return Result[S]{}, err
+	}
+	folded, err := r.foldTo(ctx, stream, point)
+	if err == nil && folded.Version < point.version {
+		return Result[S]{}, fmt.Errorf("%w, which is at version %d", ErrBeyondStream, folded.Version)
+	}
+	return folded.Result, err
+}
+
+// foldTo starts from a snapshot, if there is one before the point. By time that cannot be told: events that it has may have
+// been recorded later than its last one.
+func (r *Repository[S, E]) foldTo(ctx context.Context, stream eventstore.StreamID, point Point) (loaded[S], error) {
+	if point.axis != byTime {
+		from, found := r.snapshot(ctx, stream)
+		if found && (point.axis == byVersion && from.version <= point.version ||
+			point.axis == byPosition && from.position <= point.position) {
+			folded, err := r.foldFrom(ctx, stream, from, point.limited(from.version), point.includes)
+			if !errors.Is(err, errUnusable) {
+				return folded, err
+			}
+			r.keeper.unusable(ctx, stream, err)
+		}
+	}
+	return r.foldFrom(ctx, stream, start{}, point.limited(0), point.includes)
 }

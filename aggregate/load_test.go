@@ -21,7 +21,7 @@ func TestLoadOfAStreamWithoutEvents(t *testing.T) {
 	assert.Zero(t, result)
 }
 
-func TestLoadVersion(t *testing.T) {
+func TestLoadAtAVersion(t *testing.T) {
 	store := &watched{Store: memstore.New(nil)}
 	accounts := accountsIn(store)
 	want := []aggregate.Result[account]{{}}
@@ -33,23 +33,23 @@ func TestLoadVersion(t *testing.T) {
 	}
 	for version, result := range want {
 		store.reads.Store(0)
-		got, err := accounts.LoadVersion(t.Context(), "1", eventstore.Version(version))
+		got, err := accounts.LoadAt(t.Context(), "1", aggregate.AtVersion(eventstore.Version(version)))
 		require.NoError(t, err)
 		assert.Equal(t, result, got)
 		assert.LessOrEqual(t, store.reads.Load(), int64(max(1, version)), "no more is read than needed")
 	}
 
-	_, err := accounts.LoadVersion(t.Context(), "1", 6)
+	_, err := accounts.LoadAt(t.Context(), "1", aggregate.AtVersion(6))
 	require.ErrorIs(t, err, aggregate.ErrBeyondStream)
-	assert.EqualError(t, err, `load version 6 of stream "account-1": version is beyond the end of the stream, `+
+	assert.EqualError(t, err, `load stream "account-1" at version 6: version is beyond the end of the stream, `+
 		`which is at version 5`)
-	_, err = accounts.LoadVersion(t.Context(), "unknown", 1<<62)
+	_, err = accounts.LoadAt(t.Context(), "unknown", aggregate.AtVersion(1<<62))
 	assert.ErrorIs(t, err, aggregate.ErrBeyondStream)
-	_, err = accountsIn(untouched{}).LoadVersion(t.Context(), "1", -1)
+	_, err = accountsIn(untouched{}).LoadAt(t.Context(), "1", aggregate.AtVersion(-1))
 	assert.ErrorIs(t, err, eventstore.ErrInvalid)
 }
 
-func TestLoadAt(t *testing.T) {
+func TestLoadAtATime(t *testing.T) {
 	noon := time.Date(2025, 3, 1, 12, 0, 0, 0, time.UTC)
 	now := noon
 	store := memstore.New(&memstore.Options{Now: func() time.Time { return now }})
@@ -73,14 +73,46 @@ func TestLoadAt(t *testing.T) {
 		"zero":                           {time.Time{}, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
-			result, err := accountsIn(store).LoadAt(t.Context(), "1", c.at)
+			result, err := accountsIn(store).LoadAt(t.Context(), "1", aggregate.AtTime(c.at))
 			require.NoError(t, err)
 			assert.Equal(t, c.version, result.Version)
-			want, err := accountsIn(store).LoadVersion(t.Context(), "1", c.version)
+			want, err := accountsIn(store).LoadAt(t.Context(), "1", aggregate.AtVersion(c.version))
 			require.NoError(t, err)
 			assert.Equal(t, want, result)
 		})
 	}
+}
+
+func TestLoadAtAPosition(t *testing.T) {
+	store := memstore.New(nil)
+	appendTo(t, store, "other", deposited{Amount: 1})
+	appendTo(t, store, "1", deposited{Amount: 1}, deposited{Amount: 2})
+	appendTo(t, store, "other", deposited{Amount: 1})
+	appendTo(t, store, "1", deposited{Amount: 3})
+	for position, version := range []eventstore.Version{0, 0, 1, 2, 2, 3, 3} {
+		result, err := accountsIn(store).LoadAt(t.Context(), "1", aggregate.AtPosition(eventstore.Position(position)))
+		require.NoError(t, err)
+		want, err := accountsIn(store).LoadAt(t.Context(), "1", aggregate.AtVersion(version))
+		require.NoError(t, err)
+		assert.Equal(t, want, result, "position %d", position)
+	}
+	_, err := accountsIn(untouched{}).LoadAt(t.Context(), "1", aggregate.AtPosition(-1))
+	require.ErrorIs(t, err, eventstore.ErrInvalid)
+	assert.EqualError(t, err, `load stream "account-1" at position -1: invalid argument: it is negative`)
+}
+
+func TestTheZeroPointIsRefused(t *testing.T) {
+	_, err := accountsIn(untouched{}).LoadAt(t.Context(), "1", aggregate.Point{})
+	require.ErrorIs(t, err, eventstore.ErrInvalid)
+	assert.EqualError(t, err, `load stream "account-1" at no point: invalid argument: `+
+		"make the point by AtVersion, AtPosition or AtTime")
+}
+
+func TestPointsSayWhatTheyAre(t *testing.T) {
+	assert.Equal(t, "version 3", aggregate.AtVersion(3).String())
+	assert.Equal(t, "position 41", aggregate.AtPosition(41).String())
+	noon := time.Date(2025, 3, 1, 13, 0, 0, 0, time.FixedZone("", 3600))
+	assert.Equal(t, "time 2025-03-01T12:00:00Z", aggregate.AtTime(noon).String())
 }
 
 func TestKeysThatCannotBeAreNotLoaded(t *testing.T) {
@@ -114,7 +146,7 @@ func TestAnUnknownEventIsNamed(t *testing.T) {
 	assert.ErrorIs(t, err, eventstore.ErrUnknownType)
 	assert.ErrorContains(t, err, `execute on stream "account-1": `)
 
-	before, err := accounts.LoadVersion(t.Context(), "1", 1)
+	before, err := accounts.LoadAt(t.Context(), "1", aggregate.AtVersion(1))
 	require.NoError(t, err)
 	assert.Equal(t, 1, before.State.Balance)
 }
@@ -144,7 +176,7 @@ func TestAReadThatFailsGivesNoState(t *testing.T) {
 	for _, load := range loads(accountsIn(store)) {
 		result, err := load(t.Context(), "1")
 		assert.ErrorIs(t, err, store.err)
-		assert.ErrorContains(t, err, `load stream "account-1": `)
+		assert.ErrorContains(t, err, `load stream "account-1"`)
 		assert.Zero(t, result)
 	}
 }
@@ -156,10 +188,13 @@ func loads(accounts *aggregate.Repository[account, movement]) []loadFunc {
 	return []loadFunc{
 		accounts.Load,
 		func(ctx context.Context, key string) (aggregate.Result[account], error) {
-			return accounts.LoadVersion(ctx, key, 2)
+			return accounts.LoadAt(ctx, key, aggregate.AtVersion(2))
 		},
 		func(ctx context.Context, key string) (aggregate.Result[account], error) {
-			return accounts.LoadAt(ctx, key, time.Now().Add(time.Hour))
+			return accounts.LoadAt(ctx, key, aggregate.AtTime(time.Now().Add(time.Hour)))
+		},
+		func(ctx context.Context, key string) (aggregate.Result[account], error) {
+			return accounts.LoadAt(ctx, key, aggregate.AtPosition(1000))
 		},
 	}
 }

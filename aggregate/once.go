@@ -15,9 +15,10 @@ import (
 var errExecutedElsewhere = errors.New("the command was executed by another call")
 
 // ExecuteOnce does what [Repository.Execute] does, once for a command ID and stream. When the stream has the command's
-// events already, it does not decide: it returns the outcome of the first execution, with the state right after the
+// events already, it does not execute it: it returns the outcome of the first execution, with the state right after the
 // command's last event although more may have followed, and Repeated set. A redelivered command is thus not refused by
-// the very state that it brought about.
+// the very state that it brought about. That holds with snapshots and a cache too; where a snapshot has the command's
+// events, Decide may be called, and what it returns is dropped.
 //
 // Of calls with the same ID at the same time one records its events. The others return its outcome, but for those that
 // were refused or found nothing to do before it was recorded. Where two have decided the same events on the same state,
@@ -46,47 +47,66 @@ func (r *Repository[S, E]) ExecuteOnce(
 		if commandID == uuid.Nil {
 			return Result[S]{}, fmt.Errorf("%w: the command ID is zero", eventstore.ErrInvalid)
 		}
-		return r.attemptOnce(ctx, stream, commandID, commands)
+		return r.attempt(ctx, stream, &execution{stream: stream, commandID: commandID}, commands)
 	})
 }
 
-func (r *Repository[S, E]) attemptOnce(
-	ctx context.Context, stream eventstore.StreamID, commandID uuid.UUID, commands []Command[S, E],
+// appendOnce appends a decision that another call with the same command ID may have appended before.
+func (r *Repository[S, E]) appendOnce(
+	ctx context.Context, once *execution, before loaded[S], decided decision[S],
 ) (Result[S], error) {
-	earlier := execution{stream: stream, commandID: commandID, next: eventID(commandID, stream, 0)}
-	loaded, err := r.fold(ctx, stream, eventstore.ReadOptions{}, earlier.include)
-	if err != nil {
-		return Result[S]{}, err
-	}
-	if earlier.events > 0 {
-		loaded.Recorded, loaded.Repeated = earlier.events, true
-		return loaded, nil
-	}
-	decided, err := r.decide(stream, loaded, commands)
-	if err != nil || len(decided.write.Events) == 0 {
-		return decided.result, err
-	}
 	for i := range decided.write.Events {
-		decided.write.Events[i].ID = eventID(commandID, stream, i)
+		decided.write.Events[i].ID = eventID(once.commandID, once.stream, i)
 	}
-	return r.appendOnce(ctx, decided)
+	appended, err := r.appendUntilKnown(ctx, decided.write)
+	switch {
+	case errors.Is(err, eventstore.ErrIDReused):
+		err = fmt.Errorf("%w: %w", errExecutedElsewhere, err)
+	case err == nil && appended.Writes[0].Version != decided.result.Version:
+		// The other call has decided the same events on another state, which the decision does not know.
+		err = errExecutedElsewhere
+	case err == nil:
+		decided.result.Position = appended.Position
+		r.appended(before, decided)
+		return decided.result, nil
+	}
+	if errors.Is(err, errExecutedElsewhere) && before.hidden > 0 {
+		return r.firstOutcome(ctx, once)
+	}
+	return Result[S]{}, err
 }
 
-// appendOnce appends a decision that another call with the same command ID may have appended before.
-func (r *Repository[S, E]) appendOnce(ctx context.Context, decided decision[S]) (Result[S], error) {
-	appended, err := r.appendUntilKnown(ctx, decided.write)
-	if errors.Is(err, eventstore.ErrIDReused) {
-		return Result[S]{}, fmt.Errorf("%w: %w", errExecutedElsewhere, err)
+// executedBefore looks for a command in the events that a snapshot has hidden. It returns the first outcome, or false.
+func (r *Repository[S, E]) executedBefore(
+	ctx context.Context, once *execution, loaded loaded[S],
+) (outcome Result[S], executed bool, err error) {
+	if once == nil || loaded.hidden == 0 {
+		return Result[S]{}, false, nil
 	}
+	_, executed, err = r.finder.FindGiven(ctx, once.stream, eventID(once.commandID, once.stream, 0))
+	if err != nil || !executed {
+		return Result[S]{}, false, err
+	}
+	outcome, err = r.firstOutcome(ctx, once)
+	return outcome, true, err
+}
+
+// firstOutcome folds the stream from its beginning up to the events of a command.
+func (r *Repository[S, E]) firstOutcome(ctx context.Context, once *execution) (Result[S], error) {
+	folded, err := r.foldFrom(ctx, once.stream, start{}, eventstore.ReadOptions{}, once.search())
 	if err != nil {
 		return Result[S]{}, err
 	}
-	if appended.Writes[0].Version != decided.result.Version {
-		// The other call has decided the same events on a later state, which the decision does not know.
+	if !once.found() {
 		return Result[S]{}, errExecutedElsewhere
 	}
-	decided.result.Position = appended.Position
-	return decided.result, nil
+	return outcome(folded.Result, once), nil
+}
+
+// outcome is the result of a command whose events are the last in what was folded.
+func outcome[S any](folded Result[S], once *execution) Result[S] {
+	folded.Recorded, folded.Repeated = once.events, true
+	return folded
 }
 
 // appendUntilKnown repeats an append while its outcome is unknown, which the events' IDs make safe. Looking whether the
@@ -116,7 +136,8 @@ func (r *Repository[S, E]) appendUntilKnown(
 	}
 }
 
-// execution looks for the events of a command in its stream. They follow each other, as one append has written them.
+// execution looks for the events of a command in its stream. They follow each other, as one append has written them. A nil
+// execution is that of a command without an ID, and finds none.
 type execution struct {
 	stream    eventstore.StreamID
 	commandID uuid.UUID
@@ -124,7 +145,15 @@ type execution struct {
 	next      uuid.UUID // the ID of the one after those
 }
 
-// include lets a fold go on to the command's last event, or to the end of a stream that has none of them.
+// search begins to look anew. It lets a fold go on to the command's last event, or to the end of a stream that has none.
+func (e *execution) search() include {
+	if e == nil {
+		return nil
+	}
+	e.events, e.next = 0, eventID(e.commandID, e.stream, 0)
+	return e.include
+}
+
 func (e *execution) include(recorded eventstore.RecordedEvent) bool {
 	if recorded.ID != e.next {
 		return e.events == 0
@@ -133,6 +162,8 @@ func (e *execution) include(recorded eventstore.RecordedEvent) bool {
 	e.next = eventID(e.commandID, e.stream, e.events)
 	return true
 }
+
+func (e *execution) found() bool { return e != nil && e.events > 0 }
 
 // eventID is stored with every event of ExecuteOnce and looked for by later versions of this package: it never changes.
 func eventID(commandID uuid.UUID, stream eventstore.StreamID, index int) uuid.UUID {

@@ -72,23 +72,12 @@ func TestRandomCommandsAgainstAPlainFold(t *testing.T) {
 				key, commands := keys.Draw(t, "key"), drawCommands(t)
 				id := execution{ids.Draw(t, "id"), key}
 				result, err := accounts.ExecuteOnce(ctx, id.id, key, commands...)
-				if version, repeated := m.outcomes[id]; repeated {
-					assert.NoError(t, err)
-					assert.True(t, result.Repeated)
-					assert.Equal(t, version, result.Version)
-					assert.Equal(t, m.at(key, version), result.State)
-					return
-				}
-				m.compare(t, key, result, err, m.execute(key, commands))
-				assert.False(t, result.Repeated)
-				if result.Recorded > 0 {
-					m.outcomes[id] = result.Version
-				}
+				m.compareOnce(t, id, commands, result, err)
 			},
-			"load version": func(t *rapid.T) {
+			"load at a version": func(t *rapid.T) {
 				key := keys.Draw(t, "key")
 				version := eventstore.Version(rapid.Int64Range(0, int64(m.version(key))+2).Draw(t, "version"))
-				result, err := accounts.LoadVersion(ctx, key, version)
+				result, err := accounts.LoadAt(ctx, key, aggregate.AtVersion(version))
 				if version > m.version(key) {
 					assert.ErrorIs(t, err, aggregate.ErrBeyondStream)
 					return

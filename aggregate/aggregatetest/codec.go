@@ -18,9 +18,7 @@ func (c faithful[E]) Encode(event E) (eventstore.EventData, error) {
 	if err != nil {
 		return eventstore.EventData{}, err
 	}
-	stored := &history{}
-	stored.add(eventstore.StreamID{Category: c.Category(), Key: testKey}, []eventstore.EventData{withDefaults(data)})
-	back, err := c.Decode(stored.events[0])
+	back, err := c.Decode(c.stored(withDefaults(data))[0])
 	if err != nil {
 		return eventstore.EventData{}, fmt.Errorf("%T is encoded, but cannot be decoded: %w", event, err)
 	}
@@ -32,10 +30,17 @@ func (c faithful[E]) Encode(event E) (eventstore.EventData, error) {
 	return data, nil
 }
 
+// stored returns events as they are in the stream of a test.
+func (c faithful[E]) stored(events ...eventstore.EventData) []eventstore.RecordedEvent {
+	stream := &history{}
+	stream.add(eventstore.StreamID{Category: c.Category(), Key: testKey}, events)
+	return stream.events
+}
+
 // changed reports whether an event differs from what was read back of it. A codec that makes an event of another type,
 // as it does with old events, knows what it does.
 func changed(event, back any) bool {
-	event = reflect.Indirect(reflect.ValueOf(event)).Interface()
+	event, back = reflect.Indirect(reflect.ValueOf(event)).Interface(), reflect.Indirect(reflect.ValueOf(back)).Interface()
 	return reflect.TypeOf(event) == reflect.TypeOf(back) && !reflect.DeepEqual(event, back) &&
 		!slices.Equal(format(event), format(back))
 }

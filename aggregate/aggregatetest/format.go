@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/pasttense/pasttense/aggregate/internal/shape"
 )
 
 // maxDepth ends the lines of a value that contains itself.
@@ -50,8 +52,8 @@ func (f *formatter) parts(label string, depth int, v reflect.Value) {
 	switch v.Kind() {
 	case reflect.Struct:
 		f.line(depth, label+v.Type().String())
-		for i := range v.NumField() {
-			f.value(v.Type().Field(i).Name+": ", depth+1, v.Field(i))
+		for i, field := range shape.Fields(v) {
+			f.value(v.Type().Field(i).Name+": ", depth+1, field)
 		}
 	case reflect.Slice, reflect.Array:
 		f.line(depth, label+v.Type().String())

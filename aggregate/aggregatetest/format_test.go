@@ -45,16 +45,16 @@ aggregatetest.outer
   Nil: nil
   Any: aggregatetest.inner
     Name: "a"
-    wait: 1000000000
+    wait: 1s
   Time: 2025-01-01T00:00:00+01:00
   Bytes: "{}"
   Map: map[string]aggregatetest.inner
     "k": aggregatetest.inner
       Name: ""
-      wait: 0
+      wait: 0s
     "l": aggregatetest.inner
       Name: ""
-      wait: 0
+      wait: 0s
   Array: [2]bool
     true
     false

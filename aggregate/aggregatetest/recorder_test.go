@@ -2,6 +2,7 @@ package aggregatetest_test
 
 import (
 	"fmt"
+	"regexp"
 	"runtime"
 	"testing"
 
@@ -27,16 +28,25 @@ func (r *recorder) Fatalf(format string, args ...any) {
 	runtime.Goexit()
 }
 
+// lineNumber is what changes in a message when its test is moved.
+var lineNumber = regexp.MustCompile(`go:\d+\)`)
+
 // failuresOf runs a test of orders and returns how it failed, and whether it was ended by that.
 func failuresOf(
 	t *testing.T, test func(orders *aggregatetest.Aggregate[Order, Event]),
 ) (failures []string, ended bool) {
 	t.Helper()
+	return failuresIn(t, func(t aggregatetest.TB) { test(aggregatetest.For[Order](t, Events)) })
+}
+
+// failuresIn runs a test and returns how it failed, and whether it was ended by that.
+func failuresIn(t *testing.T, test func(t aggregatetest.TB)) (failures []string, ended bool) {
+	t.Helper()
 	r := &recorder{TB: t}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		test(aggregatetest.For[Order](r, Events))
+		test(r)
 	}()
 	<-done
 	return r.failures, r.ended

@@ -2,7 +2,6 @@ package aggregatetest
 
 import (
 	"errors"
-	"testing"
 
 	"github.com/pasttense/pasttense/aggregate"
 	"github.com/pasttense/pasttense/eventstore"
@@ -13,13 +12,13 @@ const testKey = "test"
 
 // Aggregate is what is tested: the aggregate with state S and events E.
 type Aggregate[S aggregate.State[S, E], E any] struct {
-	t     testing.TB
-	codec eventstore.Codec[E]
+	t     TB
+	codec faithful[E]
 }
 
 // For begins the tests of an aggregate. The state is named, the events are inferred from their codec. Failures are
-// reported to t.
-func For[S aggregate.State[S, E], E any](t testing.TB, codec eventstore.Codec[E]) *Aggregate[S, E] {
+// reported to t, a *[testing.T] or the T of a property.
+func For[S aggregate.State[S, E], E any](t TB, codec eventstore.Codec[E]) *Aggregate[S, E] {
 	t.Helper()
 	return &Aggregate[S, E]{t: t, codec: faithful[E]{codec}}
 }
@@ -48,6 +47,12 @@ func (a *Aggregate[S, E]) encode(events []E) []eventstore.EventData {
 type Scenario[S aggregate.State[S, E], E any] struct {
 	aggregate *Aggregate[S, E]
 	past      []eventstore.EventData
+	format    *eventstore.Format // of snapshots; nil when the state need not be kept
+}
+
+// stream returns a stream with the given events.
+func (s *Scenario[S, E]) stream() *history {
+	return &history{events: s.aggregate.codec.stored(s.past...)}
 }
 
 // When executes commands, which decide in turn and succeed or fail together as they do in a repository. Without
@@ -55,8 +60,7 @@ type Scenario[S aggregate.State[S, E], E any] struct {
 func (s *Scenario[S, E]) When(commands ...aggregate.Command[S, E]) *Outcome[S, E] {
 	t := s.aggregate.t
 	t.Helper()
-	stream := &history{}
-	stream.add(eventstore.StreamID{Category: s.aggregate.codec.Category(), Key: testKey}, s.past)
+	stream := s.stream()
 	repository := aggregate.New[S](stream, s.aggregate.codec, nil)
 
 	result, err := repository.Execute(t.Context(), testKey, commands...)

@@ -219,3 +219,32 @@ func TestAnOldEventMayMeanOthers(t *testing.T) {
 	orders := aggregatetest.For[Order](t, renaming{Events})
 	orders.Given(Lossy{1, 2}).When(addSocks).Then().ThenState(Order{Items: []string{"Socks", "Shorts"}})
 }
+
+type parcelEvent interface{ parcel() }
+
+// sent is of its family by pointer only, as generated messages are.
+type sent struct {
+	To   string
+	lost bool
+}
+
+func (*sent) parcel() {}
+
+type parcel struct{ To []string }
+
+func (p parcel) Evolve(event parcelEvent) parcel {
+	p.To = append(p.To, event.(*sent).To)
+	return p
+}
+
+func TestEventsMayBePointers(t *testing.T) {
+	codec := eventstore.JSON("parcel", map[string]parcelEvent{"parcel.sent": &sent{}})
+	aggregatetest.For[parcel](t, codec).Given(&sent{To: "me"}).When().ThenState(parcel{To: []string{"me"}})
+	aggregatetest.For[parcel](t, codec).Given().Exhaustive()
+
+	failures, ended := failuresIn(t, func(t aggregatetest.TB) {
+		aggregatetest.For[parcel](t, codec).Given(&sent{To: "me", lost: true})
+	})
+	assert.True(t, ended)
+	assert.Contains(t, strings.Join(failures, "\n"), "*aggregatetest_test.sent is another when it is read back")
+}

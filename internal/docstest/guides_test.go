@@ -15,10 +15,15 @@ import (
 // guides says where the code of each guide runs: in the test files of a package, and in packages that these use. Of a
 // guide that is not here nothing is checked.
 var guides = map[string][]string{
+	"aggregates.md":             {"../../aggregate/*_test.go", "order/*.go"},
 	"projections.md":            {"../../projection/*_test.go"},
 	"failure-policies.md":       {"../../projection/*_test.go"},
 	"rebuilding.md":             {"../../projection/*_test.go"},
 	"running-several-copies.md": {"../../projection/*_test.go"},
+	"snapshots.md":              {"../../aggregate/*_test.go"},
+	"uniqueness.md":             {"../../aggregate/*_test.go", "address/*.go"},
+	"why.md":                    {"../../processmanager/*_test.go"},
+	"schema-evolution.md":       {"later/order/*.go", "../../examples/protobuf/*.go"},
 	"booking-a-trip.md": {
 		"../../processmanager/*_test.go", "booking/*.go", "first/booking/*.go", "flight/*.go", "trip/*.go",
 	},

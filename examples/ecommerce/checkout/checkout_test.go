@@ -29,6 +29,29 @@ func TestACheckoutIsMailedAndConfirmed(t *testing.T) {
 	assert.Equal(t, processmanager.StatusCompleted, instance.Status)
 }
 
+// The confirmation can be walked to the request that has checked out the order.
+func TestWhyAnOrderWasConfirmed(t *testing.T) {
+	s := newShop(t)
+	s.add(socks)
+	ctx := eventstore.WithMetadata(t.Context(), eventstore.Metadata{CorrelationID: "request-7"})
+	_, err := s.orders.Execute(ctx, orderID, checkOut)
+	require.NoError(t, err)
+	s.catchUp(s.manager())
+
+	stream := eventstore.StreamID{Category: order.Events.Category(), Key: orderID}
+	last := eventstore.ReadOptions{Backwards: true, Limit: 1}
+	for confirmed, err := range s.store.ReadStream(t.Context(), stream, last) {
+		require.NoError(t, err)
+		chain := []string{confirmed.Type}
+		for cause, err := range eventstore.Causes(t.Context(), s.store, confirmed) {
+			require.NoError(t, err)
+			assert.Equal(t, "request-7", cause.Metadata.CorrelationID)
+			chain = append(chain, cause.Type)
+		}
+		assert.Equal(t, []string{"order.confirmed", "$pm.decided", "order.checked-out"}, chain)
+	}
+}
+
 // Whatever is wrong with the mail service, there is no confirmation before the mail, which goes out once.
 func TestTheMailServiceFailsForAWhile(t *testing.T) {
 	t.Parallel()

@@ -1,12 +1,14 @@
 package order_test
 
 import (
+	"errors"
+	"fmt"
 	"testing"
 
 	"github.com/google/uuid"
-	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
 
+	"github.com/pasttense/pasttense/aggregate"
 	"github.com/pasttense/pasttense/aggregate/aggregatetest"
 	"github.com/pasttense/pasttense/examples/ecommerce/money"
 	"github.com/pasttense/pasttense/examples/ecommerce/order"
@@ -69,20 +71,45 @@ func TestConfirm(t *testing.T) {
 	orders.Given().When(order.Confirm{}).ThenError(order.ErrNotCheckedOut)
 }
 
+// Evolve has a case for each event.
+func TestNoEventIsForgotten(t *testing.T) {
+	aggregatetest.For[order.Order](t, order.Events).Given().Exhaustive()
+}
+
 // What is stored must stay readable for as long as there are orders.
 func TestEventsAsTheyAreStored(t *testing.T) {
-	for _, test := range []struct {
-		event    order.Event
-		typeName string
-		data     string
-	}{
-		{socks, "order.item-added", `{"item_id": "36176af9-a04f-40f3-805e-7fb9487f91d0", "name": "Socks"}`},
-		{checkedOut, "order.checked-out", `{"total_price": 5999}`},
-		{order.Confirmed{}, "order.confirmed", `{}`},
-	} {
-		stored, err := order.Events.Encode(test.event)
-		require.NoError(t, err)
-		assert.Equal(t, test.typeName, stored.Type)
-		assert.JSONEq(t, test.data, string(stored.Data))
+	aggregatetest.For[order.Order](t, order.Events).Golden("testdata/golden", socks, checkedOut, order.Confirmed{})
+}
+
+// Whatever is asked of an order, it has each item once, and a price when it takes no more of them.
+func TestOrdersStayConsistent(t *testing.T) {
+	type command = aggregate.Command[order.Order, order.Event]
+	anyCommand := rapid.OneOf(
+		rapid.Map(rapid.SampledFrom([]order.ItemAdded{socks, shorts}), func(item order.ItemAdded) command {
+			return order.AddItem(item)
+		}),
+		rapid.Just[command](order.Checkout{Prices: prices}),
+		rapid.Just[command](order.Confirm{}),
+	)
+	consistent := func(o order.Order) error {
+		var total money.Amount
+		items := make(map[uuid.UUID]bool)
+		for _, id := range o.ItemIDs() {
+			total += prices[id]
+			items[id] = true
+		}
+		switch {
+		case len(items) != len(o.Items):
+			return errors.New("an item is there twice")
+		case o.Status == "" != (len(items) == 0):
+			return errors.New("an order without items is an order that does not exist")
+		case o.Status != "" && o.Status != order.StatusInProgress && o.TotalPrice != total:
+			return fmt.Errorf("the total is %v instead of %v", o.TotalPrice, total)
+		}
+		return nil
 	}
+	rapid.Check(t, func(t *rapid.T) {
+		commands := rapid.SliceOf(anyCommand).Draw(t, "commands")
+		aggregatetest.For[order.Order](t, order.Events).Given().Holds(consistent, commands...)
+	})
 }
