@@ -69,11 +69,7 @@ func selectStreams(callers int) prepare {
 		if err != nil {
 			return nil, err
 		}
-		keys, err := pool.Query(ctx, `SELECT DISTINCT stream_key FROM limit_events`)
-		if err != nil {
-			return nil, err
-		}
-		streams, err := pgx.CollectRows(keys, pgx.RowTo[string])
+		streams, err := streamKeys(ctx, pool)
 		if err != nil {
 			return nil, err
 		}

@@ -62,7 +62,7 @@ func (t target) given(results []result) target {
 
 // works are all works, in the order of the table.
 func works() []work {
-	return slices.Concat(appends(), imports(), loads(), reads(), projections(), waits(), processes(), timers(), live(), subscriptions(), memory(), soaks())
+	return slices.Concat(appends(), imports(), loads(), reads(), executes(), snapshots(), codecs(), projections(), waits(), processes(), timers(), live(), subscriptions(), memory(), soaks())
 }
 
 // choose returns the works that a list of names separated by commas selects, in the order of the table; when it is empty,
