@@ -175,4 +175,5 @@ func (p *Plan[S]) complete(appended eventstore.WriteResult) {
 		p.appended(p.loaded, p.decided)
 	}
 	p.Result = p.decided.result
+	p.loaded, p.decided = loaded[S]{}, decision[S]{} // the plan may be kept for its result
 }

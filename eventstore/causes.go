@@ -74,8 +74,9 @@ func causeOf(ctx context.Context, finder Finder, event RecordedEvent) (cause Rec
 	return cause, found, nil
 }
 
-// causeID returns the ID of the event that caused another, false where that was something else.
+// causeID returns the ID of the event that caused another, false where that was something else. It goes by the one form in
+// which this library writes IDs: a trace ID, of 32 digits, would be looked for in the whole store.
 func causeID(event RecordedEvent) (uuid.UUID, bool) {
 	id, err := uuid.Parse(event.Metadata.CausationID)
-	return id, err == nil && id != uuid.Nil
+	return id, err == nil && id != uuid.Nil && id.String() == event.Metadata.CausationID
 }

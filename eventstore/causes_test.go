@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/uuid"
@@ -74,6 +75,7 @@ func TestCauses(t *testing.T) {
 		"to the first":          {chain, chain[2], []eventstore.Position{2, 1}},
 		"none":                  {chain, first, nil},
 		"a request":             {chain, caused(4, 4, "request-7", ""), nil},
+		"a trace ID":            {chain, caused(4, 4, strings.ReplaceAll(idOf(1).String(), "-", ""), ""), nil},
 		"the zero ID":           {chain, caused(4, 4, uuid.Nil.String(), ""), nil},
 		"an ID that is nowhere": {chain, caused(4, 4, idOf(9).String(), ""), nil},
 		"itself":                {log{caused(4, 4, idOf(4).String(), "")}, caused(4, 4, idOf(4).String(), ""), nil},
