@@ -95,10 +95,18 @@ func areBinary(fields []pgconn.FieldDescription, types []uint32) bool {
 	return true
 }
 
-// haveSizes reports whether the values have the sizes of streamTypes, and none is NULL that must not be.
+// haveSizes reports whether the values have the sizes of streamTypes, and none is NULL that must not be, nor a time that is
+// infinite or next to it.
 func haveSizes(values [][]byte) bool {
 	return len(values[0]) == 8 && len(values[1]) == 8 && len(values[2]) == 8 && len(values[3]) == 16 &&
-		len(values[4]) == 2 && values[5] != nil && values[6] != nil
+		len(values[4]) == 2 && values[5] != nil && values[6] != nil && isOrdinary(bigint(values[2]))
+}
+
+// isOrdinary reports whether a time, in microseconds since the year 2000, is less than some 9,000 years from it. What others
+// mean is for pgx to say.
+func isOrdinary(micros int64) bool {
+	const most = 1 << 58
+	return -most < micros && micros < most
 }
 
 // nameStream reports whether the values of eventColumns have a stream.

@@ -62,7 +62,15 @@ func FuzzDecoder(f *testing.F) {
 	}
 	add(rawEvent("42", `{"a": 1}`, `{"actor":"Ada"}`))
 	for column := range eventTypes {
-		for _, value := range [][]byte{nil, {}, {0xff}, []byte("infinity")} {
+		for _, value := range [][]byte{
+			nil,
+			{},
+			{0xff},
+			[]byte("infinity"),
+			{0x7f, 255, 255, 255, 255, 255, 255, 255},
+			{0x80, 0, 0, 0, 0, 0, 0, 0},
+			{0xd3, 0x4d, 0x34, 0xd3, 0x4d, 0x34, 0xd3, 0x4d},
+		} {
 			row := rawEvent("42", `{"a": 1}`, `{"actor":"Ada"}`)
 			row.values[column] = value
 			add(row)
