@@ -38,3 +38,12 @@ func ValidateEventID(id uuid.UUID) error {
 	}
 	return nil
 }
+
+// ValidateFindBefore returns an error wrapping [ErrInvalid] when [Finder].FindBefore is not given an ID and a position that
+// can be. It is for backends.
+func ValidateFindBefore(id uuid.UUID, before Position) error {
+	if before < 0 {
+		return fmt.Errorf("%w: the position is %d, the least is 0", ErrInvalid, before)
+	}
+	return ValidateEventID(id)
+}

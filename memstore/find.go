@@ -57,11 +57,8 @@ func (s *Store) FindBefore(
 func (s *Store) findBefore(
 	ctx context.Context, id uuid.UUID, before eventstore.Position,
 ) ([]eventstore.RecordedEvent, error) {
-	if err := eventstore.ValidateEventID(id); err != nil {
+	if err := eventstore.ValidateFindBefore(id, before); err != nil {
 		return nil, err
-	}
-	if before < 0 {
-		return nil, fmt.Errorf("%w: the position is negative", eventstore.ErrInvalid)
 	}
 	log, err := s.currentLog(ctx)
 	if err != nil {

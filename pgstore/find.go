@@ -91,11 +91,8 @@ func (s *Store) FindBefore(
 func (s *Store) findBefore(
 	ctx context.Context, id uuid.UUID, before eventstore.Position,
 ) ([]eventstore.RecordedEvent, error) {
-	if err := eventstore.ValidateEventID(id); err != nil {
+	if err := eventstore.ValidateFindBefore(id, before); err != nil {
 		return nil, err
-	}
-	if before < 0 {
-		return nil, fmt.Errorf("%w: the position is %d, the least is 0", eventstore.ErrInvalid, before)
 	}
 	given, err := s.findEvents(ctx, s.sql.findGivenBefore, uuidOf(id), int64(before))
 	if err != nil || len(given) > 0 {

@@ -29,11 +29,8 @@ func (h *modelHandle) FindGiven(
 func (h *modelHandle) FindBefore(
 	ctx context.Context, id uuid.UUID, before eventstore.Position,
 ) ([]eventstore.RecordedEvent, error) {
-	if err := cmp.Or(eventstore.ValidateEventID(id), h.usable(ctx)); err != nil {
+	if err := cmp.Or(eventstore.ValidateFindBefore(id, before), h.usable(ctx)); err != nil {
 		return nil, err
-	}
-	if before < 0 {
-		return nil, eventstore.ErrInvalid
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
